@@ -1,0 +1,1 @@
+"""A flight recorder for a real Go runtime inside a Python process."""
