@@ -1,0 +1,407 @@
+package gobridge
+
+/*
+#cgo CFLAGS: -I${SRCDIR}
+#include <stdlib.h>
+#include <string.h>
+#include "deliver.h"
+*/
+import "C"
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/trace"
+	"time"
+	"unsafe"
+)
+
+// Two structs have a Go and a C declaration; each of these fails to compile if they differ.
+var (
+	_ = [1]struct{}{}[unsafe.Sizeof(run{})-C.sizeof_flightrec_run]
+	_ = [1]struct{}{}[unsafe.Sizeof(sessionOptions{})-C.sizeof_flightrec_options]
+)
+
+var (
+	errUnknown = errors.New("unknown")
+	errRefused = errors.New("the consumer refused a delivery")
+)
+
+// mailbox is the C side's notifier.
+type mailbox struct{ box *C.flightrec_mailbox }
+
+func (m mailbox) notify() { C.flightrec_mailbox_post(m.box) }
+
+func (m mailbox) setHeader(header []byte) unsafe.Pointer {
+	at := unsafe.Pointer(&m.box.header)
+	copy(unsafe.Slice((*byte)(at), headerBytes), header)
+	return at
+}
+
+func (m mailbox) free() { C.flightrec_mailbox_free(m.box) }
+
+// answer runs an export's body; a panic and an error become a status and a text.
+func answer(to *C.flightrec_error, body func() error) (status C.int32_t) {
+	defer func() {
+		if v := recover(); v != nil {
+			status = fill(to, C.FLIGHTREC_PANIC, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+		}
+	}()
+	err := body()
+	if err == nil {
+		return C.FLIGHTREC_OK
+	}
+	return fill(to, statusOf(err), err)
+}
+
+func statusOf(err error) C.int32_t {
+	var format *formatError
+	switch {
+	case errors.Is(err, errUnknown):
+		return C.FLIGHTREC_UNKNOWN
+	case errors.Is(err, errSecondSession):
+		return C.FLIGHTREC_ENABLED
+	case errors.As(err, new(conflictError)), errors.Is(err, errForeignStop):
+		return C.FLIGHTREC_CONFLICT
+	case errors.Is(err, errEnded):
+		return C.FLIGHTREC_ENDED
+	case errors.As(err, &format):
+		return C.FLIGHTREC_BROKEN
+	case errors.Is(err, errShort):
+		return C.FLIGHTREC_SHORT
+	case errors.Is(err, errTimeout):
+		return C.FLIGHTREC_TIMEOUT
+	case errors.Is(err, errRefused):
+		return C.FLIGHTREC_REFUSED
+	}
+	return C.FLIGHTREC_ERROR
+}
+
+func fill(to *C.flightrec_error, status C.int32_t, err error) C.int32_t {
+	if to == nil {
+		return status
+	}
+	to.offset, to.generation = -1, 0
+	var format *formatError
+	if errors.As(err, &format) {
+		to.offset, to.generation = C.int64_t(format.offset), C.uint64_t(format.generation)
+	}
+	text := unsafe.Slice((*byte)(unsafe.Pointer(&to.text)), len(to.text))
+	text[copy(text[:len(text)-1], err.Error())] = 0
+	return status
+}
+
+var errShort = errors.New("the caller's buffer is too small")
+
+func put(text []byte, to *C.char, capacity C.size_t, length *C.size_t) error {
+	*length = C.size_t(len(text))
+	if C.size_t(len(text)) > capacity {
+		return errShort
+	}
+	copy(unsafe.Slice((*byte)(unsafe.Pointer(to)), capacity), text)
+	return nil
+}
+
+// withSession runs an export's body on a session.
+func withSession(handle C.uint64_t, to *C.flightrec_error, body func(s *session) error) C.int32_t {
+	return answer(to, func() error {
+		s, ok := sessions.get(uint64(handle))
+		if !ok {
+			return fmt.Errorf("%w session %d", errUnknown, handle)
+		}
+		return body(s)
+	})
+}
+
+//export flightrec_abi_version
+func flightrec_abi_version() C.int32_t { return C.FLIGHTREC_ABI_VERSION }
+
+//export flightrec_go_version
+func flightrec_go_version(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
+	return answer(nil, func() error { return put([]byte(runtime.Version()), text, capacity, length) })
+}
+
+//export flightrec_clock_now
+func flightrec_clock_now() C.uint64_t { return C.uint64_t(runtime_traceClockNow()) }
+
+//export flightrec_clock_units_per_second
+func flightrec_clock_units_per_second() C.uint64_t { return C.uint64_t(clockUnitsPerSecond()) }
+
+//export flightrec_setenv
+func flightrec_setenv(name, value C.flightrec_text, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		if value == nil {
+			return os.Unsetenv(goText(name))
+		}
+		return os.Setenv(goText(name), goText(value))
+	})
+}
+
+func goText(text C.flightrec_text) string { return C.GoString((*C.char)(unsafe.Pointer(text))) }
+
+//export flightrec_session_open
+func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		box := mailbox{C.flightrec_mailbox_new()}
+		if box.box == nil {
+			return errors.New("out of memory")
+		}
+		h, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)), box)
+		if err != nil {
+			box.free()
+		}
+		*handle = C.uint64_t(h)
+		return err
+	})
+}
+
+//export flightrecMailbox
+func flightrecMailbox(handle C.uint64_t) *C.flightrec_mailbox {
+	if s, ok := sessions.get(uint64(handle)); ok {
+		return s.wake.(mailbox).box
+	}
+	return nil
+}
+
+//export flightrecTake
+func flightrecTake(handle C.uint64_t, runs *C.flightrec_run, capacity C.int64_t) C.int64_t {
+	if s, ok := sessions.get(uint64(handle)); ok {
+		return C.int64_t(s.take(unsafe.Slice((*run)(unsafe.Pointer(runs)), capacity)))
+	}
+	return -1
+}
+
+//export flightrecRefuse
+func flightrecRefuse(handle C.uint64_t) {
+	if s, ok := sessions.get(uint64(handle)); ok {
+		s.fail(errRefused)
+	}
+}
+
+//export flightrecOutcome
+func flightrecOutcome(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error {
+		if err := s.outcome(); !errors.Is(err, errEnded) {
+			return err
+		}
+		return nil
+	})
+}
+
+//export flightrec_session_flush
+func flightrec_session_flush(handle C.uint64_t, timeout C.int64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { return s.flush(time.Duration(timeout)) })
+}
+
+//export flightrec_session_advance
+func flightrec_session_advance(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { s.requestAdvance(); return nil })
+}
+
+//export flightrec_session_set_advance_bytes
+func flightrec_session_set_advance_bytes(handle, n C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { s.setAdvanceBytes(uint64(n)); return nil })
+}
+
+//export flightrec_session_release
+func flightrec_session_release(handle, generation C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { s.release(uint64(generation)); return nil })
+}
+
+//export flightrec_session_pin
+func flightrec_session_pin(handle, generation C.uint64_t, segments *C.flightrec_segment, capacity C.size_t, count *C.size_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error {
+		return s.pin(uint64(generation), func(blocks []*block) error {
+			*count = C.size_t(len(blocks))
+			if C.size_t(len(blocks)) > capacity {
+				return errShort
+			}
+			out := unsafe.Slice(segments, len(blocks))
+			for i, b := range blocks {
+				out[i] = C.flightrec_segment{data: unsafe.Pointer(unsafe.SliceData(b.memory)), bytes: C.size_t(b.used)}
+			}
+			return nil
+		})
+	})
+}
+
+//export flightrec_session_unpin
+func flightrec_session_unpin(handle, generation C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { return s.unpin(uint64(handle), uint64(generation)) })
+}
+
+//export flightrec_session_feed
+func flightrec_session_feed(handle C.uint64_t, chunk unsafe.Pointer, n C.size_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error {
+		if s.options.flags&optionReplay == 0 {
+			return errors.New("this session records a real trace and cannot be fed")
+		}
+		_, _ = s.Write(unsafe.Slice((*byte)(chunk), n))
+		return s.outcome()
+	})
+}
+
+//export flightrec_session_stop
+func flightrec_session_stop(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { stopSession(s); return nil })
+}
+
+//export flightrec_session_close
+func flightrec_session_close(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { closeSession(uint64(handle), s); return nil })
+}
+
+//export flightrec_session_stats
+func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statistics, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		w := &s.window
+		*out = C.flightrec_session_statistics{
+			window_bytes:        C.uint64_t(w.bytes),
+			peak_window_bytes:   C.uint64_t(w.peak),
+			queued_bytes:        C.uint64_t(s.queued),
+			bytes:               C.uint64_t(s.totals.bytes),
+			batches:             C.uint64_t(s.totals.batches),
+			generations:         C.uint64_t(s.totals.generations),
+			dropped_generations: C.uint64_t(w.dropped),
+			early_advances:      C.uint64_t(s.totals.earlyAdvances),
+			deliveries:          C.uint64_t(s.totals.deliveries),
+			pinned_generations:  C.uint64_t(len(w.pinned)),
+			mapped_bytes:        C.uint64_t(blocks.mappedBytes()),
+		}
+		if active := w.active(); active != nil {
+			out.active_bytes = C.uint64_t(active.bytes)
+			out.active_min_time = C.uint64_t(active.minTime)
+			out.active_generation = C.uint64_t(active.number)
+		}
+		return nil
+	})
+}
+
+//export flightrec_session_count
+func flightrec_session_count() C.uint64_t { return C.uint64_t(sessions.len()) }
+
+//export flightrec_workload_names
+func flightrec_workload_names(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
+	return answer(nil, func() error {
+		names, err := json.Marshal(workloadNames())
+		if err != nil {
+			return err
+		}
+		return put(names, text, capacity, length)
+	})
+}
+
+//export flightrec_workload_start
+func flightrec_workload_start(name, arguments C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		h, err := startWorkload(goText(name), json.RawMessage(goText(arguments)))
+		*handle = C.uint64_t(h)
+		return err
+	})
+}
+
+//export flightrec_workload_cancel
+func flightrec_workload_cancel(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		e, ok := executions.get(uint64(handle))
+		if !ok {
+			return fmt.Errorf("%w workload handle %d", errUnknown, handle)
+		}
+		e.cancelled.Store(true)
+		e.cancel()
+		return nil
+	})
+}
+
+//export flightrec_workload_next
+func flightrec_workload_next(handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		*handle = C.uint64_t(finished.take())
+		if *handle == 0 {
+			return errEnded
+		}
+		return nil
+	})
+}
+
+//export flightrec_workload_wake
+func flightrec_workload_wake() C.int32_t { finished.put(0); return C.FLIGHTREC_OK }
+
+//export flightrec_workload_result
+func flightrec_workload_result(handle C.uint64_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
+	*length = 0
+	e, ok := executions.get(uint64(handle))
+	if !ok {
+		return fill(to, C.FLIGHTREC_UNKNOWN, fmt.Errorf("%w workload handle %d", errUnknown, handle))
+	}
+	out, status := e.result, C.int32_t(C.FLIGHTREC_OK)
+	switch {
+	case errors.Is(e.err, errPanic) && e.stack != nil:
+		out, status = e.stack, C.FLIGHTREC_PANIC
+	case e.err != nil && e.cancelled.Load():
+		status = C.FLIGHTREC_CANCELLED
+	case e.err != nil:
+		status = C.FLIGHTREC_FAILED
+	}
+	if err := put(out, text, capacity, length); err != nil {
+		return fill(to, C.FLIGHTREC_SHORT, err)
+	}
+	executions.take(uint64(handle))
+	if e.err != nil {
+		return fill(to, status, e.err)
+	}
+	return status
+}
+
+//export flightrec_workload_count
+func flightrec_workload_count() C.uint64_t { return C.uint64_t(executions.len()) }
+
+//export flightrec_task_begin
+func flightrec_task_begin(parent C.uint64_t, name C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		*handle = C.uint64_t(beginTask(uint64(parent), goText(name)))
+		return nil
+	})
+}
+
+//export flightrec_task_end
+func flightrec_task_end(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		if !endTask(uint64(handle)) {
+			return fmt.Errorf("%w task %d", errUnknown, handle)
+		}
+		return nil
+	})
+}
+
+//export flightrec_log
+func flightrec_log(task C.uint64_t, category, message C.flightrec_text, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		trace.Log(taskContext(uint64(task)), goText(category), goText(message))
+		return nil
+	})
+}
+
+//export flightrec_region_begin
+func flightrec_region_begin(task C.uint64_t, name C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		*handle = C.uint64_t(beginRegion(uint64(task), goText(name)))
+		return nil
+	})
+}
+
+//export flightrec_region_end
+func flightrec_region_end(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		if !endRegion(uint64(handle)) {
+			return fmt.Errorf("%w region %d", errUnknown, handle)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,228 @@
+/*
+ * The C ABI of the flightrec bridge: how Python drives a flight recorder inside a Go runtime.
+ *
+ * This file is the contract. flightrec/abi.py says the same to ctypes, and a test compares the two.
+ * A change that an old caller or callee would not survive raises FLIGHTREC_ABI_VERSION.
+ *
+ * In general
+ *   - Every function may be called from any thread, unless it says otherwise. None may be called
+ *     in a child process after fork: the Go runtime has no threads there, and most would hang.
+ *   - Functions that can fail return a flightrec_status. On anything but FLIGHTREC_OK they fill
+ *     *error, which the caller owns and which may be NULL. No Go panic passes through a function:
+ *     it becomes FLIGHTREC_PANIC, with the Go stack in the text.
+ *   - Texts are UTF-8. Those passed in are read during the call only. Those passed out go into a
+ *     buffer that the caller owns: *length is set to the length of the text, and if that is more
+ *     than capacity, nothing is written and the result is FLIGHTREC_SHORT.
+ *   - Times and frequencies are in units of the trace clock and those per second; durations in ns.
+ *   - Handles are small numbers, never 0, and never used twice. An unknown one gives
+ *     FLIGHTREC_UNKNOWN.
+ */
+#ifndef FLIGHTREC_GOBRIDGE_H
+#define FLIGHTREC_GOBRIDGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FLIGHTREC_ABI_VERSION 1
+
+typedef enum {
+    FLIGHTREC_OK = 0,
+    FLIGHTREC_UNKNOWN = 1,   /* no such handle, workload or generation */
+    FLIGHTREC_ENABLED = 2,   /* this runtime has an active recorder already */
+    FLIGHTREC_CONFLICT = 3,  /* someone else traces this runtime, or stopped our trace */
+    FLIGHTREC_ENDED = 4,     /* the session has ended */
+    FLIGHTREC_BROKEN = 5,    /* the runtime's stream is not a trace; offset and generation say where */
+    FLIGHTREC_SHORT = 6,     /* the caller's buffer is too small */
+    FLIGHTREC_TIMEOUT = 7,
+    FLIGHTREC_FAILED = 8,    /* the workload returned an error */
+    FLIGHTREC_PANIC = 9,     /* Go code panicked; it was recovered */
+    FLIGHTREC_CANCELLED = 10,/* the workload returned because it was cancelled */
+    FLIGHTREC_REFUSED = 11,  /* the consumer's callback returned other than 0 */
+    FLIGHTREC_ERROR = 12     /* anything else; the text says what */
+} flightrec_status;
+
+typedef struct {
+    int64_t offset;      /* of the trouble in the stream, bytes; -1 where there is none */
+    uint64_t generation; /* of the trace; 0 where unknown */
+    char text[4080];     /* ends with a 0 byte; cut if it has to be */
+} flightrec_error;
+
+typedef const char *flightrec_text;
+
+/* ---- the library -------------------------------------------------------------------------- */
+
+/* FLIGHTREC_ABI_VERSION of the library. Never fails. */
+int32_t flightrec_abi_version(void);
+
+/* The Go version, as runtime.Version() gives it. */
+int32_t flightrec_go_version(char *text, size_t capacity, size_t *length);
+
+/* The trace clock (runtime.traceClockNow). Never fails. */
+uint64_t flightrec_clock_now(void);
+
+/* The trace clock's units per second, 0 where only a trace tells (Windows). Never fails. */
+uint64_t flightrec_clock_units_per_second(void);
+
+/* os.Setenv. With value NULL, os.Unsetenv. */
+int32_t flightrec_setenv(flightrec_text name, flightrec_text value, flightrec_error *error);
+
+/* ---- recording ---------------------------------------------------------------------------- */
+
+#define FLIGHTREC_OPTION_CHUNKS 1    /* a run for every batch, with its bytes; nothing is kept */
+#define FLIGHTREC_OPTION_ALLOCFREE 2 /* record the AllocFree experiment (Go 1.23 and later) */
+#define FLIGHTREC_OPTION_REPLAY 4    /* no tracer; chunks come from flightrec_session_feed */
+
+typedef struct {
+    uint64_t window_limit;  /* ceiling for kept, active and queued bytes together; 0 for none */
+    uint64_t advance_bytes; /* end a generation once it has this many bytes; 0 for never */
+    uint64_t deliver_bytes; /* deliver once this much waits; 0 for at a generation's end only */
+    uint32_t flags;         /* FLIGHTREC_OPTION_* */
+    uint32_t reserved;
+} flightrec_options;
+
+#define FLIGHTREC_RUN_HEADER 1  /* data: the trace's 16-byte header; generation is 0 */
+#define FLIGHTREC_RUN_ENDS 2    /* with this run the generation is complete */
+#define FLIGHTREC_RUN_DROPPED 4 /* every generation up to this one left the window for the ceiling */
+
+/* News of consecutive batches of one generation. */
+typedef struct {
+    uint64_t generation;
+    uint64_t bytes;     /* of these batches, headers included */
+    uint64_t batches;   /* an end-of-generation byte (Go 1.26 and later) counts as bytes only */
+    uint64_t min_time;  /* smallest batch time; 0 if there is none */
+    uint64_t frequency; /* if one of them has it, else 0 */
+    uint64_t asked;     /* with RUN_ENDS: the generation's size when an early end was asked for */
+    const void *data;   /* the bytes, with OPTION_CHUNKS, else NULL; valid during the callback */
+    uint32_t flags;     /* FLIGHTREC_RUN_* */
+    uint32_t reserved;
+} flightrec_run;
+
+/* Takes count runs, in the order of the trace. Anything but 0 ends the recording. */
+typedef int32_t (*flightrec_consumer)(void *context, const flightrec_run *runs, size_t count);
+
+/* Starts the runtime's tracer.
+ * FLIGHTREC_ENABLED: a session is active; FLIGHTREC_CONFLICT: someone else traces. */
+int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, flightrec_error *error);
+
+/* Calls the consumer on this thread with whatever the trace brings, and returns when the session
+ * has ended and everything is delivered, with how it ended. All runs that wait come in one call.
+ * The thread waits in C: it holds none of Go's Ps. Once a session, by one thread.
+ * FLIGHTREC_OK: it was stopped; FLIGHTREC_CONFLICT, FLIGHTREC_BROKEN, FLIGHTREC_REFUSED,
+ * FLIGHTREC_ERROR: its first error. */
+int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
+                                  flightrec_error *error);
+
+/* Ends the active generation (runtime.traceAdvance: once from Go 1.26 on, twice before) and
+ * returns when the consumer is done with it. timeout_ns < 0: no limit. Not from the consumer.
+ * FLIGHTREC_ENDED, FLIGHTREC_TIMEOUT, or the session's first error. */
+int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error);
+
+/* Ends the active generation as soon as possible, and does not wait. */
+int32_t flightrec_session_advance(uint64_t session, flightrec_error *error);
+
+/* Changes advance_bytes. */
+int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
+
+/* Drops every complete generation up to this one from the window. */
+int32_t flightrec_session_release(uint64_t session, uint64_t generation, flightrec_error *error);
+
+/* A piece of a generation's batches, in order. */
+typedef struct {
+    const void *data;
+    size_t bytes;
+} flightrec_segment;
+
+/* Keeps a complete generation's memory where it is until flightrec_session_unpin, and says where:
+ * *count is set to the number of segments; if that is more than capacity, nothing is pinned and
+ * the result is FLIGHTREC_SHORT. Pins nest, and hold beyond the end and the close of the session.
+ * FLIGHTREC_UNKNOWN: the window has no such generation, any more. */
+int32_t flightrec_session_pin(uint64_t session, uint64_t generation, flightrec_segment *segments,
+                              size_t capacity, size_t *count, flightrec_error *error);
+int32_t flightrec_session_unpin(uint64_t session, uint64_t generation, flightrec_error *error);
+
+/* With OPTION_REPLAY: hands a chunk to the session as the trace reader would. Not from two threads
+ * at a time. FLIGHTREC_BROKEN: this chunk or one before it was refused. */
+int32_t flightrec_session_feed(uint64_t session, void *chunk, size_t nbytes, flightrec_error *error);
+
+/* Stops the tracer and returns when every batch is queued; the consumer gets the rest. Further
+ * calls do nothing. */
+int32_t flightrec_session_stop(uint64_t session, flightrec_error *error);
+
+/* Stops it if need be and frees all but what is pinned. deliver must have returned. */
+int32_t flightrec_session_close(uint64_t session, flightrec_error *error);
+
+typedef struct {
+    uint64_t window_bytes;        /* kept, active and queued, now */
+    uint64_t peak_window_bytes;   /* the most there ever was */
+    uint64_t queued_bytes;        /* not yet taken by the consumer */
+    uint64_t active_bytes;        /* of the active generation */
+    uint64_t active_min_time;
+    uint64_t active_generation;
+    uint64_t bytes;               /* ever written by the tracer, the header included */
+    uint64_t batches;
+    uint64_t generations;         /* completed */
+    uint64_t dropped_generations; /* lost to the ceiling */
+    uint64_t early_advances;
+    uint64_t deliveries;          /* calls of the consumer */
+    uint64_t pinned_generations;
+    uint64_t mapped_bytes;        /* native memory of all sessions, idle blocks included */
+} flightrec_session_statistics;
+
+int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *out,
+                                flightrec_error *error);
+
+/* How many sessions exist: active, not closed, or still pinned. Never fails. */
+uint64_t flightrec_session_count(void);
+
+/* ---- workloads ---------------------------------------------------------------------------- */
+
+/* The names of the registered workloads, as a JSON array of strings. */
+int32_t flightrec_workload_names(char *text, size_t capacity, size_t *length);
+
+/* Starts a workload on a goroutine of its own. arguments: JSON.
+ * FLIGHTREC_UNKNOWN: no such workload. */
+int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t *workload,
+                                 flightrec_error *error);
+
+/* Cancels its context. Whether and when it returns is the workload's affair. */
+int32_t flightrec_workload_cancel(uint64_t workload, flightrec_error *error);
+
+/* Waits for some workload to finish and says which; each is named once.
+ * FLIGHTREC_ENDED: flightrec_workload_wake was called. */
+int32_t flightrec_workload_next(uint64_t *workload, flightrec_error *error);
+
+/* Makes one flightrec_workload_next return at once, now or when it is called. */
+int32_t flightrec_workload_wake(void);
+
+/* What a finished workload returned, as JSON; its handle is gone unless FLIGHTREC_SHORT.
+ * FLIGHTREC_FAILED, FLIGHTREC_CANCELLED: its error is in *error. FLIGHTREC_PANIC: the panic's text
+ * is in *error, its stack in text. */
+int32_t flightrec_workload_result(uint64_t workload, char *text, size_t capacity, size_t *length,
+                                  flightrec_error *error);
+
+/* How many workloads run, or have finished and were not asked for their result. Never fails. */
+uint64_t flightrec_workload_count(void);
+
+/* ---- annotations (runtime/trace) ---------------------------------------------------------- */
+
+/* Begins a task under parent, 0 for none. */
+int32_t flightrec_task_begin(uint64_t parent, flightrec_text name, uint64_t *task, flightrec_error *error);
+int32_t flightrec_task_end(uint64_t task, flightrec_error *error);
+
+/* A message, in a task or, with 0, in none. */
+int32_t flightrec_log(uint64_t task, flightrec_text category, flightrec_text message, flightrec_error *error);
+
+/* Begins a region on this thread, in a task or, with 0, in none. It must end on the same thread,
+ * and regions of a thread in the reverse order of their beginnings. */
+int32_t flightrec_region_begin(uint64_t task, flightrec_text name, uint64_t *region, flightrec_error *error);
+int32_t flightrec_region_end(uint64_t region, flightrec_error *error);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

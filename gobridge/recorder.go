@@ -1,0 +1,571 @@
+package gobridge
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"runtime/trace"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+)
+
+// Flags of a run; include/gobridge.h says what they mean.
+const (
+	runHeader  = 1 << iota // data holds the 16-byte header
+	runEnds                // the generation is complete
+	runDropped             // every generation up to this one has left the window
+)
+
+// A run tells the consumer of batches of one generation. Its layout is flightrec_run's.
+type run struct {
+	generation uint64
+	bytes      uint64
+	batches    uint64
+	minTime    uint64
+	frequency  uint64
+	asked      uint64
+	data       unsafe.Pointer
+	flags      uint32
+	_          uint32
+}
+
+// sessionOptions has the layout of flightrec_options.
+type sessionOptions struct {
+	windowLimit  uint64 // ceiling for the window, bytes; 0 for none
+	advanceBytes uint64 // advance once the active generation is this large; 0 for never
+	deliverBytes uint64 // wake the consumer at this much; 0 for at a generation's end only
+	flags        uint32
+	_            uint32
+}
+
+const (
+	optionChunks    = 1 << iota // hand over every batch, keep nothing
+	optionAllocFree             // record the AllocFree experiment
+	optionReplay                // no tracer: chunks come from feed
+)
+
+var (
+	errSecondSession = errors.New("a recorder is already active in this Go runtime")
+	errNoAllocFree   = errors.New("the AllocFree experiment needs Go 1.23 or later")
+	errForeignStop   = errors.New("the Go program itself stopped the trace (runtime/trace.Stop)")
+	errTimeout       = errors.New("timed out")
+	errEnded         = errors.New("the session has ended")
+)
+
+// A conflictError says, in the words of the Go runtime, that someone else is tracing.
+type conflictError struct{ error }
+
+// notifier wakes the consumer. exports.go has the real one; it must not block.
+type notifier interface {
+	notify()
+	setHeader(header []byte) unsafe.Pointer // keeps a copy in native memory
+	free()
+}
+
+// A session is one recording, from StartTrace to StopTrace. The trace reader calls Write; any
+// number of other goroutines may call the rest.
+type session struct {
+	options sessionOptions
+	wake    notifier
+	advance chan struct{} // asks the advancer for a new generation
+	ended   chan struct{} // closed when nothing more will be written
+
+	stopOnce sync.Once
+	stopping atomic.Bool
+
+	mu        sync.Mutex
+	window    window
+	headered  bool
+	inBand    bool  // the stream itself marks a generation's end (Go 1.26 and later)
+	err       error // the first one
+	over      bool  // ended is closed
+	foreign   bool  // the trace that runs now, if any, is not ours
+	released  bool  // another session may record
+	closed    bool  // the consumer has gone
+	queue     []run
+	queued    uint64        // bytes of batches in queue
+	pushed    uint64        // runs ever queued
+	taken     uint64        // runs ever handed to the consumer
+	processed uint64        // runs that the consumer is done with
+	progress  chan struct{} // closed and replaced when processed grows
+	totals    totals
+
+	// With optionChunks only: where chunks lie until the consumer is done with them.
+	chunks chunkQueue
+}
+
+type totals struct {
+	bytes, batches, generations, earlyAdvances, deliveries, written uint64
+	offset                                                          int64
+}
+
+func newSession(options sessionOptions, wake notifier) *session {
+	return &session{
+		options:  options,
+		wake:     wake,
+		advance:  make(chan struct{}, 1),
+		ended:    make(chan struct{}),
+		progress: make(chan struct{}),
+		window:   window{limit: options.windowLimit},
+	}
+}
+
+var godebugMu sync.Mutex
+
+// start turns tracing on.
+//
+// It goes through runtime/trace.Start, whose own goroutine calls runtime.ReadTrace and then Write
+// with each chunk, and not through runtime.StartTrace: only so does runtime/trace know that
+// tracing is on. Otherwise StartRegion and everything behind an IsEnabled in the workload would
+// do nothing (measured, Go 1.22 to 1.27).
+func (s *session) start() error {
+	if s.options.flags&optionReplay != 0 {
+		return nil
+	}
+	if s.options.flags&optionAllocFree != 0 {
+		if !hasAllocFree {
+			return errNoAllocFree
+		}
+		// The runtime looks at this setting when tracing starts and at no other time.
+		godebugMu.Lock()
+		defer godebugMu.Unlock()
+		before, was := os.LookupEnv("GODEBUG")
+		with := "traceallocfree=1"
+		if before != "" {
+			with = before + "," + with
+		}
+		if err := os.Setenv("GODEBUG", with); err != nil {
+			return err
+		}
+		defer func() {
+			if was {
+				_ = os.Setenv("GODEBUG", before)
+			} else {
+				_ = os.Unsetenv("GODEBUG")
+			}
+		}()
+	}
+	if err := trace.Start(s); err != nil {
+		return conflictError{err}
+	}
+	go s.advanceLoop()
+	return nil
+}
+
+// advanceLoop ends generations early when the reader asks for it: the reader cannot do so itself,
+// since an advance waits for the reader.
+func (s *session) advanceLoop() {
+	watch := time.NewTicker(time.Second)
+	defer watch.Stop()
+	for {
+		select {
+		case <-s.ended:
+			return
+		case <-s.advance:
+			runtime_traceAdvance(false)
+		case <-watch.C:
+			if !s.stopping.Load() && !trace.IsEnabled() {
+				s.finish(errForeignStop)
+			}
+		}
+	}
+}
+
+// Write takes one chunk of runtime.ReadTrace: the header, one whole batch, or the end of a
+// generation. It copies and queues, and never waits for the consumer. It always reports success:
+// the trace reader would ignore anything else.
+func (s *session) Write(chunk []byte) (int, error) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return len(chunk), nil
+	}
+	wake, err := s.writeLocked(chunk)
+	s.totals.offset += int64(len(chunk))
+	s.mu.Unlock()
+	if err != nil {
+		s.fail(err)
+	} else if wake {
+		s.wake.notify()
+	}
+	return len(chunk), nil
+}
+
+func (s *session) writeLocked(chunk []byte) (wake bool, err error) {
+	if !s.headered {
+		if len(chunk) < headerBytes {
+			return false, s.broken(&formatError{text: fmt.Sprintf("expected at least %d bytes in the first write, got %d", headerBytes, len(chunk))})
+		}
+		s.headered = true
+		s.inBand = headerVersion(chunk) >= 26
+		s.pushLocked(run{data: s.wake.setHeader(chunk[:headerBytes]), bytes: headerBytes, flags: runHeader})
+		s.totals.bytes += headerBytes
+		if chunk = chunk[headerBytes:]; len(chunk) == 0 {
+			return true, nil
+		}
+		s.totals.offset += headerBytes
+		defer func() { s.totals.offset -= headerBytes }()
+	}
+	if len(chunk) == 0 {
+		return false, s.broken(&formatError{text: "batch is empty"})
+	}
+	active := s.window.active()
+	if chunk[0] == evEndOfGeneration {
+		switch {
+		case len(chunk) != 1:
+			return false, s.broken(&formatError{text: "unexpected end of generation in batch of size >1", offset: 1})
+		case !s.inBand:
+			return false, s.broken(&formatError{text: "unexpected end of generation in a trace of before Go 1.26"})
+		case active == nil:
+			return false, s.broken(&formatError{text: "broken trace: end of a generation that has no batch"})
+		}
+		if err := s.appendLocked(active, chunk, run{}); err != nil {
+			return false, err
+		}
+		return true, s.endLocked(active)
+	}
+	header, bad := parseBatch(chunk)
+	if bad != nil {
+		return false, s.broken(bad)
+	}
+	if active != nil && header.generation != active.number {
+		if s.inBand {
+			return false, s.broken(&formatError{fmt.Sprintf("broken trace: batch of generation %d before the end of generation %d", header.generation, active.number), 1, header.generation})
+		}
+		if header.generation != active.number+1 {
+			return false, s.broken(&formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, active.number), 1, header.generation})
+		}
+		if err := s.endLocked(active); err != nil {
+			return false, err
+		}
+		wake, active = true, nil
+	}
+	if active == nil {
+		active = s.window.begin(header.generation)
+	}
+	if active.minTime == 0 || header.time < active.minTime {
+		active.minTime = header.time
+	}
+	frequency := frequencyIn(chunk, header.payload)
+	if frequency != 0 {
+		active.frequency = frequency
+	}
+	active.batches++
+	s.totals.batches++
+	if err := s.appendLocked(active, chunk, run{minTime: header.time, frequency: frequency, batches: 1}); err != nil {
+		return wake, err
+	}
+	if limit := s.options.advanceBytes; limit != 0 && active.bytes >= limit && active.asked == 0 {
+		active.asked = active.bytes
+		s.totals.earlyAdvances++
+		s.requestAdvance()
+	}
+	return wake || s.options.deliverBytes != 0 && s.queued >= s.options.deliverBytes, nil
+}
+
+// appendLocked stores a chunk and queues what the consumer is to know of it.
+func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
+	r.generation, r.bytes = active.number, uint64(len(chunk))
+	if s.options.flags&optionChunks != 0 {
+		if limit := s.options.windowLimit; limit != 0 && s.queued+r.bytes > limit {
+			s.dropOldestQueuedLocked()
+		}
+		data, err := s.chunks.append(chunk)
+		if err != nil {
+			return fmt.Errorf("no memory for trace data: %w", err)
+		}
+		r.data = data
+		active.bytes += r.bytes
+	} else {
+		gone, err := s.window.append(active, chunk)
+		if gone != 0 {
+			s.dropLocked(gone)
+		}
+		if err != nil {
+			return fmt.Errorf("no memory for trace data: %w", err)
+		}
+	}
+	s.totals.bytes += r.bytes
+	s.queued += r.bytes
+	s.pushLocked(r)
+	return nil
+}
+
+// pushLocked queues a run; it becomes part of the last one where that says the same.
+func (s *session) pushLocked(r run) {
+	if n := len(s.queue); n > 0 && r.data == nil && r.flags&runDropped == 0 {
+		last := &s.queue[n-1]
+		if last.generation == r.generation && last.data == nil && last.flags == 0 {
+			last.bytes += r.bytes
+			last.batches += r.batches
+			if r.minTime != 0 && (last.minTime == 0 || r.minTime < last.minTime) {
+				last.minTime = r.minTime
+			}
+			if r.frequency != 0 {
+				last.frequency = r.frequency
+			}
+			last.asked = r.asked
+			last.flags = r.flags
+			return
+		}
+	}
+	s.queue = append(s.queue, r)
+	s.pushed++
+}
+
+// dropLocked tells the consumer that every generation up to number has left the window.
+func (s *session) dropLocked(number uint64) {
+	kept := s.queue[:0]
+	for _, r := range s.queue {
+		if r.flags&runHeader != 0 || r.generation > number {
+			kept = append(kept, r)
+			continue
+		}
+		s.queued -= r.bytes
+		s.chunks.drop(r.data)
+		s.taken++ // no flush is to wait for it
+	}
+	s.queue = kept
+	s.pushLocked(run{generation: number, flags: runDropped})
+}
+
+// dropOldestQueuedLocked drops the oldest generation that waits whole or with its last part.
+func (s *session) dropOldestQueuedLocked() {
+	for _, r := range s.queue {
+		if r.flags&runEnds != 0 {
+			s.window.dropped++
+			s.dropLocked(r.generation)
+			return
+		}
+	}
+}
+
+// endLocked completes the active generation.
+func (s *session) endLocked(g *generation) error {
+	if g.frequency == 0 {
+		return s.broken(&formatError{text: fmt.Sprintf("broken trace: failed to find frequency event in generation %d", g.number), generation: g.number})
+	}
+	g.finish()
+	s.totals.generations++
+	s.pushLocked(run{generation: g.number, asked: g.asked, flags: runEnds})
+	if s.options.flags&optionChunks != 0 {
+		s.window.dropOldest() // it held no data, only the account
+	}
+	return nil
+}
+
+// broken makes an offset within the chunk one within the stream.
+func (s *session) broken(e *formatError) error {
+	e.offset += s.totals.offset
+	if g := s.window.active(); e.generation == 0 && g != nil {
+		e.generation = g.number
+	}
+	return e
+}
+
+// fail ends the recording for an error; the trace is stopped behind the reader's back, because
+// stopping waits for the reader.
+func (s *session) fail(err error) {
+	s.finish(err)
+	if s.options.flags&optionReplay == 0 {
+		go s.stop()
+	}
+}
+
+// finish ends the session: what comes afterwards is thrown away. The first error counts.
+func (s *session) finish(err error) {
+	s.mu.Lock()
+	if s.over {
+		s.mu.Unlock()
+		return
+	}
+	s.over = true
+	if active := s.window.active(); err == nil && active != nil && !s.inBand && active.frequency != 0 {
+		err = s.endLocked(active) // before Go 1.26 nothing in the stream says so
+	}
+	s.err = err
+	s.foreign = errors.Is(err, errForeignStop)
+	close(s.ended)
+	s.mu.Unlock()
+	s.wake.notify()
+}
+
+// stop turns tracing off and returns once every batch has been written.
+func (s *session) stop() {
+	s.stopOnce.Do(func() {
+		s.stopping.Store(true)
+		s.mu.Lock()
+		foreign := s.foreign
+		s.mu.Unlock()
+		if !foreign && s.options.flags&optionReplay == 0 {
+			trace.Stop()
+		}
+		s.finish(nil)
+	})
+}
+
+// flush ends the active generation, and returns once the consumer has processed it, the session
+// has ended or the time is up (timeout < 0: never).
+func (s *session) flush(timeout time.Duration) error {
+	var timer <-chan time.Time
+	if timeout >= 0 {
+		t := time.NewTimer(timeout)
+		defer t.Stop()
+		timer = t.C
+	}
+	if s.options.flags&optionReplay == 0 {
+		s.mu.Lock()
+		before := s.totals.generations
+		s.mu.Unlock()
+		advanced := make(chan struct{})
+		go func() { // an advance waits for every P, and a stuck one would keep us here
+			defer close(advanced)
+			runtime_traceAdvance(false)
+			s.mu.Lock()
+			again := !s.inBand
+			s.mu.Unlock()
+			if again { // complete only once the next generation's first batch is seen
+				runtime_traceAdvance(false)
+			}
+		}()
+		select {
+		case <-advanced:
+		case <-s.ended:
+			return s.outcome()
+		case <-timer:
+			return errTimeout
+		}
+		s.mu.Lock()
+		lost := s.totals.generations == before && !s.over
+		s.mu.Unlock()
+		if lost { // the trace goes on without us, or not at all
+			s.finish(errForeignStop)
+		}
+	}
+	s.mu.Lock()
+	target := s.pushed
+	s.mu.Unlock()
+	s.wake.notify()
+	for {
+		s.mu.Lock()
+		done, progress := s.processed >= target, s.progress
+		s.mu.Unlock()
+		if done {
+			return s.outcome()
+		}
+		select {
+		case <-progress:
+		case <-timer:
+			return errTimeout
+		}
+	}
+}
+
+// outcome returns the first error, errEnded after an ordinary end, or nil while it goes on.
+func (s *session) outcome() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.err != nil {
+		return s.err
+	}
+	if s.over {
+		return errEnded
+	}
+	return nil
+}
+
+// take moves waiting runs to the consumer, which is done with those of the call before. It
+// returns -1 after the last one.
+func (s *session) take(runs []run) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.processed != s.taken {
+		s.processed = s.taken
+		close(s.progress)
+		s.progress = make(chan struct{})
+	}
+	s.chunks.release()
+	n := copy(runs, s.queue)
+	if n == 0 {
+		if s.over {
+			return -1
+		}
+		return 0
+	}
+	for i := range runs[:n] {
+		s.queued -= runs[i].bytes
+		s.chunks.hand(runs[i].data)
+	}
+	s.queue = s.queue[:copy(s.queue, s.queue[n:])]
+	s.taken += uint64(n)
+	s.totals.deliveries++
+	return n
+}
+
+// abandon gives up the consumer's side: flushes no longer wait for it.
+func (s *session) abandon() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.processed = ^uint64(0)
+	s.taken = s.processed
+	close(s.progress)
+	s.progress = make(chan struct{})
+}
+
+// setAdvanceBytes changes when a generation is ended early, from the active one on.
+func (s *session) setAdvanceBytes(n uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.options.advanceBytes = n
+}
+
+// requestAdvance asks for the end of the active generation and does not wait for it.
+func (s *session) requestAdvance() {
+	select {
+	case s.advance <- struct{}{}:
+	default: // one is asked for already
+	}
+}
+
+// release drops what the consumer's policy no longer keeps.
+func (s *session) release(number uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.window.release(number)
+}
+
+// pin keeps a generation in place and shows its blocks; if show fails, nothing is pinned.
+func (s *session) pin(number uint64, show func([]*block) error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	g := s.window.pin(number)
+	if g == nil {
+		return fmt.Errorf("%w: generation %d is not in the window", errUnknown, number)
+	}
+	err := show(g.blocks)
+	if err != nil {
+		s.window.unpin(number)
+	}
+	return err
+}
+
+func (s *session) unpin(handle, number uint64) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.window.unpin(number) {
+		return fmt.Errorf("%w: generation %d is not pinned", errUnknown, number)
+	}
+	s.forgetLocked(handle)
+	return nil
+}
+
+// headerVersion returns the minor version in a trace's header, 0 if it is not such a header.
+func headerVersion(header []byte) int {
+	minor := 0
+	if _, err := fmt.Sscanf(string(header[:headerBytes]), "go 1.%d trace", &minor); err != nil {
+		return 0
+	}
+	return minor
+}

@@ -1,0 +1,158 @@
+package gobridge
+
+// A generation is one generation of the trace: its batches as they came, in native memory.
+type generation struct {
+	number    uint64
+	bytes     uint64
+	batches   uint64
+	minTime   uint64 // smallest batch time, trace clock units; 0 before the first
+	frequency uint64 // trace clock units per second; 0 until its event was seen
+	asked     uint64 // its size when an early advance was asked for, 0 if none was
+	complete  bool
+	blocks    []*block
+	pins      int  // snapshots that hold it
+	left      bool // no longer in the window: goes when the last pin does
+}
+
+// append copies one chunk to the end of the generation.
+func (g *generation) append(chunk []byte) error {
+	last := len(g.blocks) - 1
+	if last < 0 || len(g.blocks[last].memory)-g.blocks[last].used < len(chunk) {
+		b, err := blocks.get()
+		if err != nil {
+			return err
+		}
+		g.blocks = append(g.blocks, b)
+		last++
+	}
+	b := g.blocks[last]
+	b.used += copy(b.memory[b.used:], chunk)
+	g.bytes += uint64(len(chunk))
+	return nil
+}
+
+// finish marks the generation as complete; nothing is appended any more.
+func (g *generation) finish() {
+	g.complete = true
+	if last := len(g.blocks) - 1; last >= 0 {
+		g.blocks[last] = blocks.shrink(g.blocks[last])
+	}
+}
+
+func (g *generation) free() {
+	for _, b := range g.blocks {
+		blocks.put(b)
+	}
+	g.blocks = nil
+}
+
+// A window is what a session keeps: complete generations, oldest first, and the active one. The
+// policy, which generations to keep, is the consumer's (release); the window itself only holds
+// the ceiling. It has no lock of its own.
+type window struct {
+	generations []*generation
+	pinned      map[uint64]*generation
+	bytes       uint64
+	peak        uint64
+	limit       uint64 // ceiling for bytes, 0 for none
+	dropped     uint64 // generations that the ceiling cost
+}
+
+// active returns the generation that grows, or nil between two of them.
+func (w *window) active() *generation {
+	if n := len(w.generations); n > 0 && !w.generations[n-1].complete {
+		return w.generations[n-1]
+	}
+	return nil
+}
+
+// begin adds a new active generation.
+func (w *window) begin(number uint64) *generation {
+	g := &generation{number: number}
+	w.generations = append(w.generations, g)
+	return g
+}
+
+// append adds a chunk to the active generation, after it made room for it: it returns the number
+// of the newest generation that had to go, 0 if none had to.
+func (w *window) append(g *generation, chunk []byte) (gone uint64, err error) {
+	gone = w.makeRoom(uint64(len(chunk)))
+	if err := g.append(chunk); err != nil {
+		return gone, err
+	}
+	w.bytes += uint64(len(chunk))
+	w.peak = max(w.peak, w.bytes)
+	return gone, nil
+}
+
+// makeRoom drops the oldest generations until n more bytes fit below the ceiling. The newest
+// complete generation stays whatever the ceiling, so that there always is something to snapshot.
+func (w *window) makeRoom(n uint64) (gone uint64) {
+	for w.limit != 0 && w.bytes+n > w.limit && len(w.generations) > 1 && w.generations[1].complete {
+		gone = w.generations[0].number
+		w.dropped++
+		w.dropOldest()
+	}
+	return gone
+}
+
+// release drops every complete generation up to and including number.
+func (w *window) release(number uint64) {
+	for len(w.generations) > 0 && w.generations[0].complete && w.generations[0].number <= number {
+		w.dropOldest()
+	}
+}
+
+func (w *window) dropOldest() {
+	g := w.generations[0]
+	w.generations = append(w.generations[:0], w.generations[1:]...)
+	w.bytes -= g.bytes
+	g.left = true
+	if g.pins == 0 {
+		g.free()
+	}
+}
+
+// pin keeps a complete generation's memory in place until unpin, whether or not it stays in the
+// window. It returns nil if the window no longer has it.
+func (w *window) pin(number uint64) *generation {
+	g := w.pinned[number]
+	if g == nil {
+		for _, candidate := range w.generations {
+			if candidate.number == number && candidate.complete {
+				g = candidate
+			}
+		}
+	}
+	if g == nil {
+		return nil
+	}
+	if w.pinned == nil {
+		w.pinned = make(map[uint64]*generation)
+	}
+	w.pinned[number] = g
+	g.pins++
+	return g
+}
+
+// unpin undoes one pin and says whether there was one.
+func (w *window) unpin(number uint64) bool {
+	g := w.pinned[number]
+	if g == nil {
+		return false
+	}
+	if g.pins--; g.pins == 0 {
+		delete(w.pinned, number)
+		if g.left {
+			g.free()
+		}
+	}
+	return true
+}
+
+// clear drops everything but what is pinned.
+func (w *window) clear() {
+	for len(w.generations) > 0 {
+		w.dropOldest()
+	}
+}

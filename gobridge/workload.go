@@ -1,0 +1,150 @@
+package gobridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// A Workload is Go code that Python can call by name. args is the JSON object of the caller's
+// keyword arguments. A workload that takes long should return soon after ctx is done. Its result
+// must be something that encoding/json can marshal.
+type Workload func(ctx context.Context, args json.RawMessage) (any, error)
+
+var (
+	workloadsMu sync.Mutex
+	workloads   = map[string]Workload{}
+)
+
+// Register makes a workload callable from Python as runtime.run(name, …). It is meant for init
+// functions, and panics if the name is empty or taken.
+func Register(name string, workload Workload) {
+	workloadsMu.Lock()
+	defer workloadsMu.Unlock()
+	if _, taken := workloads[name]; taken || name == "" {
+		panic(fmt.Sprintf("gobridge: cannot register workload %q: the name is empty or taken", name))
+	}
+	workloads[name] = workload
+}
+
+// MainWorkload is the name under which RegisterMain registers a program's main function.
+const MainWorkload = "main"
+
+// RegisterMain makes a program's main function callable from Python as the workload "main", whose
+// argument "args" is a list of strings: os.Args from the program's name on. main cannot be cancelled.
+func RegisterMain(main func()) {
+	Register(MainWorkload, func(_ context.Context, args json.RawMessage) (any, error) {
+		var options struct{ Args []string }
+		if err := json.Unmarshal(args, &options); err != nil {
+			return nil, err
+		}
+		if len(options.Args) > 0 {
+			os.Args = options.Args
+		}
+		main()
+		return nil, nil
+	})
+}
+
+func workloadNames() []string {
+	workloadsMu.Lock()
+	defer workloadsMu.Unlock()
+	names := make([]string, 0, len(workloads))
+	for name := range workloads {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// An execution is one call of a workload.
+type execution struct {
+	cancel    context.CancelFunc
+	cancelled atomic.Bool
+	result    []byte // JSON
+	err       error
+	stack     []byte // of a panic
+}
+
+var errPanic = errors.New("panic")
+
+var executions = registry[*execution]{}
+
+// finished names the executions that have returned, each once.
+var finished = newMailqueue()
+
+func startWorkload(name string, args json.RawMessage) (uint64, error) {
+	workloadsMu.Lock()
+	workload, known := workloads[name]
+	workloadsMu.Unlock()
+	if !known {
+		return 0, fmt.Errorf("%w: no workload %q is registered; there are %v", errUnknown, name, workloadNames())
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	e := &execution{cancel: cancel}
+	handle := executions.add(e)
+	go func() {
+		defer finished.put(handle)
+		defer cancel()
+		e.run(ctx, workload, args)
+	}()
+	return handle, nil
+}
+
+func (e *execution) run(ctx context.Context, workload Workload, args json.RawMessage) {
+	returned := false
+	defer func() {
+		switch v := recover(); {
+		case v != nil:
+			e.err, e.stack = fmt.Errorf("%w: %v", errPanic, v), debug.Stack()
+		case !returned:
+			e.err = errors.New("the workload ended its goroutine (runtime.Goexit)")
+		}
+	}()
+	result, err := workload(ctx, args)
+	returned = true
+	if err != nil {
+		e.err = err
+		return
+	}
+	if e.result, err = json.Marshal(result); err != nil {
+		e.err = fmt.Errorf("the workload's result cannot be given to Python: %w", err)
+	}
+}
+
+// A mailqueue is an unbounded queue of handles; nobody who puts ever waits.
+type mailqueue struct {
+	mu      sync.Mutex
+	filled  *sync.Cond
+	handles []uint64
+}
+
+func newMailqueue() *mailqueue {
+	q := &mailqueue{}
+	q.filled = sync.NewCond(&q.mu)
+	return q
+}
+
+func (q *mailqueue) put(handle uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.handles = append(q.handles, handle)
+	q.filled.Signal()
+}
+
+func (q *mailqueue) take() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for len(q.handles) == 0 {
+		q.filled.Wait()
+	}
+	handle := q.handles[0]
+	q.handles = q.handles[1:]
+	return handle
+}
