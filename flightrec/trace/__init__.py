@@ -1,1 +1,85 @@
-"""A reader of Go execution traces."""
+"""Reads Go execution traces: in pure Python, with what Go's own reader knows and checks.
+
+::
+
+    from flightrec import trace
+
+    for event in trace.read("snapshot.trace"):
+        match event:
+            case trace.GoroutineTransition(goid=goid, to_state=trace.GoState.WAITING):
+                print(event.time, goid, event.reason, event.stack)
+
+:func:`read` gives typed events in order; :func:`batches` and :func:`wire_events` what is in the
+file, unordered and fast. Nothing here needs Go.
+"""
+
+from flightrec.trace.batches import Batch, batches
+from flightrec.trace.errors import TruncatedTraceError
+from flightrec.trace.events import (
+    EVENT_CLASSES,
+    Event,
+    EventBase,
+    Experimental,
+    ExperimentalBatch,
+    Generation,
+    GoroutineTransition,
+    Kind,
+    Label,
+    Log,
+    Metric,
+    ProcTransition,
+    RangeActive,
+    RangeBegin,
+    RangeEnd,
+    RegionBegin,
+    RegionEnd,
+    Resource,
+    ResourceKind,
+    StackSample,
+    StateTransition,
+    Sync,
+    TaskBegin,
+    TaskEnd,
+)
+from flightrec.trace.reader import Reader, read
+from flightrec.trace.stacks import NO_STACK, Frame, Stack
+from flightrec.trace.states import GoState, ProcState
+from flightrec.trace.tables import ClockSnapshot
+
+__all__ = [
+    "EVENT_CLASSES",
+    "NO_STACK",
+    "Batch",
+    "ClockSnapshot",
+    "Event",
+    "EventBase",
+    "Experimental",
+    "ExperimentalBatch",
+    "Frame",
+    "Generation",
+    "GoState",
+    "GoroutineTransition",
+    "Kind",
+    "Label",
+    "Log",
+    "Metric",
+    "ProcState",
+    "ProcTransition",
+    "RangeActive",
+    "RangeBegin",
+    "RangeEnd",
+    "Reader",
+    "RegionBegin",
+    "RegionEnd",
+    "Resource",
+    "ResourceKind",
+    "Stack",
+    "StackSample",
+    "StateTransition",
+    "Sync",
+    "TaskBegin",
+    "TaskEnd",
+    "TruncatedTraceError",
+    "batches",
+    "read",
+]

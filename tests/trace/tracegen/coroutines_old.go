@@ -1,0 +1,11 @@
+//go:build !go1.23
+
+package main
+
+import "context"
+
+// Go 1.22 has no coroutines.
+func coroutines(ctx context.Context) error {
+	<-ctx.Done()
+	return nil
+}
