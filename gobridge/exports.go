@@ -268,7 +268,7 @@ func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statist
 			bytes:               C.uint64_t(s.totals.bytes),
 			batches:             C.uint64_t(s.totals.batches),
 			generations:         C.uint64_t(s.totals.generations),
-			dropped_generations: C.uint64_t(w.dropped),
+			dropped_generations: C.uint64_t(s.totals.dropped),
 			early_advances:      C.uint64_t(s.totals.earlyAdvances),
 			deliveries:          C.uint64_t(s.totals.deliveries),
 			pinned_generations:  C.uint64_t(len(w.pinned)),

@@ -74,6 +74,7 @@ type session struct {
 
 	stopOnce sync.Once
 	stopping atomic.Bool
+	advances advanceWatch
 
 	mu        sync.Mutex
 	window    window
@@ -97,7 +98,7 @@ type session struct {
 }
 
 type totals struct {
-	bytes, batches, generations, earlyAdvances, deliveries, written uint64
+	bytes, batches, generations, dropped, earlyAdvances, deliveries uint64
 	offset                                                          int64
 }
 
@@ -165,6 +166,7 @@ func (s *session) advanceLoop() {
 			return
 		case <-s.advance:
 			runtime_traceAdvance(false)
+			s.advances.end()
 		case <-watch.C:
 			if !s.stopping.Load() && !trace.IsEnabled() {
 				s.finish(errForeignStop)
@@ -190,6 +192,7 @@ func (s *session) Write(chunk []byte) (int, error) {
 	} else if wake {
 		s.wake.notify()
 	}
+	s.advances.check()
 	return len(chunk), nil
 }
 
@@ -202,6 +205,7 @@ func (s *session) writeLocked(chunk []byte) (wake bool, err error) {
 		s.inBand = headerVersion(chunk) >= 26
 		s.pushLocked(run{data: s.wake.setHeader(chunk[:headerBytes]), bytes: headerBytes, flags: runHeader})
 		s.totals.bytes += headerBytes
+		s.queued += headerBytes
 		if chunk = chunk[headerBytes:]; len(chunk) == 0 {
 			return true, nil
 		}
@@ -288,6 +292,9 @@ func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
 		}
 	}
 	s.totals.bytes += r.bytes
+	if active.lost {
+		return nil
+	}
 	s.queued += r.bytes
 	s.pushLocked(r)
 	return nil
@@ -295,7 +302,7 @@ func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
 
 // pushLocked queues a run; it becomes part of the last one where that says the same.
 func (s *session) pushLocked(r run) {
-	if n := len(s.queue); n > 0 && r.data == nil && r.flags&runDropped == 0 {
+	if n := len(s.queue); n > 0 && r.data == nil {
 		last := &s.queue[n-1]
 		if last.generation == r.generation && last.data == nil && last.flags == 0 {
 			last.bytes += r.bytes
@@ -315,27 +322,34 @@ func (s *session) pushLocked(r run) {
 	s.pushed++
 }
 
-// dropLocked tells the consumer that every generation up to number has left the window.
+// dropLocked tells the consumer that every generation up to number has left the window. It is told
+// where it would have been told of them: what is queued of later ones comes after.
 func (s *session) dropLocked(number uint64) {
-	kept := s.queue[:0]
-	for _, r := range s.queue {
-		if r.flags&runHeader != 0 || r.generation > number {
+	kept := make([]run, 0, len(s.queue)+1)
+	if len(s.queue) > 0 && s.queue[0].flags&runHeader != 0 {
+		kept = append(kept, s.queue[0])
+	}
+	kept = append(kept, run{generation: number, flags: runDropped})
+	for _, r := range s.queue[len(kept)-1:] {
+		if r.generation > number {
 			kept = append(kept, r)
 			continue
+		}
+		if r.flags&runEnds != 0 {
+			s.totals.dropped++ // the consumer never had all of it
 		}
 		s.queued -= r.bytes
 		s.chunks.drop(r.data)
 		s.taken++ // no flush is to wait for it
 	}
 	s.queue = kept
-	s.pushLocked(run{generation: number, flags: runDropped})
+	s.pushed++
 }
 
 // dropOldestQueuedLocked drops the oldest generation that waits whole or with its last part.
 func (s *session) dropOldestQueuedLocked() {
 	for _, r := range s.queue {
 		if r.flags&runEnds != 0 {
-			s.window.dropped++
 			s.dropLocked(r.generation)
 			return
 		}
@@ -347,11 +361,16 @@ func (s *session) endLocked(g *generation) error {
 	if g.frequency == 0 {
 		return s.broken(&formatError{text: fmt.Sprintf("broken trace: failed to find frequency event in generation %d", g.number), generation: g.number})
 	}
-	g.finish()
 	s.totals.generations++
+	if g.lost {
+		s.window.dropNewest()
+		s.totals.dropped++
+		return nil
+	}
+	g.finish()
 	s.pushLocked(run{generation: g.number, asked: g.asked, flags: runEnds})
 	if s.options.flags&optionChunks != 0 {
-		s.window.dropOldest() // it held no data, only the account
+		s.window.dropNewest() // the consumer has the data
 	}
 	return nil
 }
@@ -421,6 +440,8 @@ func (s *session) flush(timeout time.Duration) error {
 		s.mu.Unlock()
 		advanced := make(chan struct{})
 		go func() { // an advance waits for every P, and a stuck one would keep us here
+			s.advances.begin()
+			defer s.advances.end()
 			defer close(advanced)
 			runtime_traceAdvance(false)
 			s.mu.Lock()
@@ -525,6 +546,7 @@ func (s *session) setAdvanceBytes(n uint64) {
 func (s *session) requestAdvance() {
 	select {
 	case s.advance <- struct{}{}:
+		s.advances.begin()
 	default: // one is asked for already
 	}
 }

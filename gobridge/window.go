@@ -9,6 +9,7 @@ type generation struct {
 	frequency uint64 // trace clock units per second; 0 until its event was seen
 	asked     uint64 // its size when an early advance was asked for, 0 if none was
 	complete  bool
+	lost      bool // it outgrew the ceiling by itself, and what it had is gone
 	blocks    []*block
 	pins      int  // snapshots that hold it
 	left      bool // no longer in the window: goes when the last pin does
@@ -55,7 +56,6 @@ type window struct {
 	bytes       uint64
 	peak        uint64
 	limit       uint64 // ceiling for bytes, 0 for none
-	dropped     uint64 // generations that the ceiling cost
 }
 
 // active returns the generation that grows, or nil between two of them.
@@ -77,6 +77,9 @@ func (w *window) begin(number uint64) *generation {
 // of the newest generation that had to go, 0 if none had to.
 func (w *window) append(g *generation, chunk []byte) (gone uint64, err error) {
 	gone = w.makeRoom(uint64(len(chunk)))
+	if g.lost {
+		return gone, nil
+	}
 	if err := g.append(chunk); err != nil {
 		return gone, err
 	}
@@ -85,13 +88,24 @@ func (w *window) append(g *generation, chunk []byte) (gone uint64, err error) {
 	return gone, nil
 }
 
-// makeRoom drops the oldest generations until n more bytes fit below the ceiling. The newest
-// complete generation stays whatever the ceiling, so that there always is something to snapshot.
+// makeRoom drops the oldest generations until n more bytes fit below the ceiling. A generation that
+// does not fit alone is lost: the ceiling comes before everything else.
 func (w *window) makeRoom(n uint64) (gone uint64) {
-	for w.limit != 0 && w.bytes+n > w.limit && len(w.generations) > 1 && w.generations[1].complete {
-		gone = w.generations[0].number
-		w.dropped++
-		w.dropOldest()
+	for w.limit != 0 && w.bytes+n > w.limit && len(w.generations) > 0 {
+		g := w.generations[0]
+		switch {
+		case g.complete:
+			gone = g.number
+			w.dropOldest()
+		case g.lost:
+			return gone
+		default:
+			w.bytes -= g.bytes
+			g.bytes = 0
+			g.lost = true
+			g.free()
+			return g.number
+		}
 	}
 	return gone
 }
@@ -111,6 +125,13 @@ func (w *window) dropOldest() {
 	if g.pins == 0 {
 		g.free()
 	}
+}
+
+// dropNewest drops the newest generation, which must be lost or hold nothing.
+func (w *window) dropNewest() {
+	last := len(w.generations) - 1
+	w.generations[last] = nil
+	w.generations = w.generations[:last]
 }
 
 // pin keeps a complete generation's memory in place until unpin, whether or not it stays in the

@@ -165,7 +165,7 @@ typedef struct {
     uint64_t bytes;               /* ever written by the tracer, the header included */
     uint64_t batches;
     uint64_t generations;         /* completed */
-    uint64_t dropped_generations; /* lost to the ceiling */
+    uint64_t dropped_generations; /* lost to the ceiling before the consumer had all of them */
     uint64_t early_advances;
     uint64_t deliveries;          /* calls of the consumer */
     uint64_t pinned_generations;

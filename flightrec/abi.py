@@ -1,0 +1,183 @@
+"""The C ABI of the bridge, as ctypes sees it: one table of what ``gobridge.h`` declares.
+
+Nothing here calls anything. Names are C's, exactly. A test compares this file with the header,
+and :mod:`flightrec.library` compares :data:`ABI_VERSION` with the library when it loads one.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from enum import IntEnum, IntFlag
+from typing import Any
+
+__all__ = [
+    "ABI_VERSION",
+    "CONSUMER",
+    "PROTOTYPES",
+    "Error",
+    "Option",
+    "Options",
+    "Run",
+    "RunFlag",
+    "Segment",
+    "SessionStatistics",
+    "Status",
+]
+
+ABI_VERSION = 1
+
+
+class Status(IntEnum):
+    """``flightrec_status``: what a call of the bridge came to."""
+
+    OK = 0
+    UNKNOWN = 1
+    ENABLED = 2
+    CONFLICT = 3
+    ENDED = 4
+    BROKEN = 5
+    SHORT = 6
+    TIMEOUT = 7
+    FAILED = 8
+    PANIC = 9
+    CANCELLED = 10
+    REFUSED = 11
+    ERROR = 12
+
+
+class Option(IntFlag):
+    """``FLIGHTREC_OPTION_*``."""
+
+    CHUNKS = 1
+    ALLOCFREE = 2
+    REPLAY = 4
+
+
+class RunFlag(IntFlag):
+    """``FLIGHTREC_RUN_*``."""
+
+    HEADER = 1
+    ENDS = 2
+    DROPPED = 4
+
+
+class Error(ctypes.Structure):
+    """``flightrec_error``."""
+
+    _fields_ = [
+        ("offset", ctypes.c_int64),
+        ("generation", ctypes.c_uint64),
+        ("text", ctypes.c_char * 4080),
+    ]
+
+
+class Options(ctypes.Structure):
+    """``flightrec_options``."""
+
+    _fields_ = [
+        ("window_limit", ctypes.c_uint64),
+        ("advance_bytes", ctypes.c_uint64),
+        ("deliver_bytes", ctypes.c_uint64),
+        ("flags", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class Run(ctypes.Structure):
+    """``flightrec_run``."""
+
+    _fields_ = [
+        ("generation", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("batches", ctypes.c_uint64),
+        ("min_time", ctypes.c_uint64),
+        ("frequency", ctypes.c_uint64),
+        ("asked", ctypes.c_uint64),
+        ("data", ctypes.c_void_p),
+        ("flags", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+    ]
+
+
+class Segment(ctypes.Structure):
+    """``flightrec_segment``."""
+
+    _fields_ = [("data", ctypes.c_void_p), ("bytes", ctypes.c_size_t)]
+
+
+class SessionStatistics(ctypes.Structure):
+    """``flightrec_session_statistics``."""
+
+    _fields_ = [
+        (name, ctypes.c_uint64)
+        for name in (
+            "window_bytes",
+            "peak_window_bytes",
+            "queued_bytes",
+            "active_bytes",
+            "active_min_time",
+            "active_generation",
+            "bytes",
+            "batches",
+            "generations",
+            "dropped_generations",
+            "early_advances",
+            "deliveries",
+            "pinned_generations",
+            "mapped_bytes",
+        )
+    ]
+
+
+CONSUMER = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.POINTER(Run), ctypes.c_size_t)
+
+_status = ctypes.c_int32
+_handle = ctypes.c_uint64
+_text = ctypes.c_char_p
+_buffer = ctypes.c_void_p
+_size = ctypes.c_size_t
+_error_p = ctypes.POINTER(Error)
+_handle_p = ctypes.POINTER(ctypes.c_uint64)
+_size_p = ctypes.POINTER(ctypes.c_size_t)
+
+#: Name, argument types, result type of every function; the order is the header's.
+PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
+    ("flightrec_abi_version", (), ctypes.c_int32),
+    ("flightrec_go_version", (_buffer, _size, _size_p), _status),
+    ("flightrec_clock_now", (), ctypes.c_uint64),
+    ("flightrec_clock_units_per_second", (), ctypes.c_uint64),
+    ("flightrec_setenv", (_text, _text, _error_p), _status),
+    ("flightrec_session_open", (ctypes.POINTER(Options), _handle_p, _error_p), _status),
+    ("flightrec_session_deliver", (_handle, CONSUMER, ctypes.c_void_p, _error_p), _status),
+    ("flightrec_session_flush", (_handle, ctypes.c_int64, _error_p), _status),
+    ("flightrec_session_advance", (_handle, _error_p), _status),
+    ("flightrec_session_set_advance_bytes", (_handle, ctypes.c_uint64, _error_p), _status),
+    ("flightrec_session_release", (_handle, ctypes.c_uint64, _error_p), _status),
+    (
+        "flightrec_session_pin",
+        (_handle, ctypes.c_uint64, ctypes.POINTER(Segment), _size, _size_p, _error_p),
+        _status,
+    ),
+    ("flightrec_session_unpin", (_handle, ctypes.c_uint64, _error_p), _status),
+    ("flightrec_session_feed", (_handle, _buffer, _size, _error_p), _status),
+    ("flightrec_session_stop", (_handle, _error_p), _status),
+    ("flightrec_session_close", (_handle, _error_p), _status),
+    (
+        "flightrec_session_stats",
+        (_handle, ctypes.POINTER(SessionStatistics), _error_p),
+        _status,
+    ),
+    ("flightrec_session_count", (), ctypes.c_uint64),
+    ("flightrec_workload_names", (_buffer, _size, _size_p), _status),
+    ("flightrec_workload_start", (_text, _text, _handle_p, _error_p), _status),
+    ("flightrec_workload_cancel", (_handle, _error_p), _status),
+    ("flightrec_workload_next", (_handle_p, _error_p), _status),
+    ("flightrec_workload_wake", (), _status),
+    ("flightrec_workload_result", (_handle, _buffer, _size, _size_p, _error_p), _status),
+    ("flightrec_workload_count", (), ctypes.c_uint64),
+    ("flightrec_task_begin", (_handle, _text, _handle_p, _error_p), _status),
+    ("flightrec_task_end", (_handle, _error_p), _status),
+    ("flightrec_log", (_handle, _text, _text, _error_p), _status),
+    ("flightrec_region_begin", (_handle, _text, _handle_p, _error_p), _status),
+    ("flightrec_region_end", (_handle, _error_p), _status),
+)

@@ -1,0 +1,88 @@
+"""A snapshot: the window of a flight recorder at one moment, as a valid Go trace."""
+
+from __future__ import annotations
+
+import os
+
+from flightrec.generation import Generation, Hold
+from flightrec.output import BinaryWriter, write_file, write_path
+
+__all__ = ["Snapshot"]
+
+
+class Snapshot:
+    """The trace in a recorder's window when it was taken.
+
+    Immutable, and independent of the recorder: it stays valid when that goes on or stops. It
+    refers to the recorder's memory and copies nothing; the memory is freed when the last snapshot
+    and the ring have let go. Safe to use from any thread.
+    """
+
+    __slots__ = ("__weakref__", "_header", "_held", "_taken_ns")
+
+    def __init__(
+        self, header: bytes, held: tuple[tuple[Generation, Hold], ...], *, taken_ns: int
+    ) -> None:
+        self._header = header
+        self._held = held
+        self._taken_ns = taken_ns
+
+    @property
+    def header(self) -> bytes:
+        r"""The trace's 16-byte header: ``b"go 1.26 trace\0\0\0"``."""
+        return self._header
+
+    @property
+    def generations(self) -> tuple[Generation, ...]:
+        """The generations in it, oldest first, without a gap."""
+        return tuple(generation for generation, _ in self._held)
+
+    @property
+    def nbytes(self) -> int:
+        """How many bytes :meth:`save` and :meth:`write_to` write."""
+        return len(self._header) + sum(generation.nbytes for generation, _ in self._held)
+
+    @property
+    def start_ns(self) -> int | None:
+        """The time of the oldest batch, ns on the trace clock; None if there is no generation.
+
+        On Linux comparable with ``time.monotonic_ns()``.
+        """
+        return min((generation.start_ns for generation, _ in self._held), default=None)
+
+    @property
+    def end_ns(self) -> int:
+        """When it was taken, ns on the trace clock."""
+        return self._taken_ns
+
+    def _pieces(self) -> list[memoryview]:
+        return [
+            memoryview(self._header),
+            *(piece for _, hold in self._held for piece in hold.buffers),
+        ]
+
+    def save(self, path: str | os.PathLike[str]) -> int:
+        """Write the trace to a file and return the bytes written.
+
+        Atomic: the path has the whole trace or what it had before.
+
+        :raises OSError: it cannot be written; nothing is left behind.
+        """
+        return write_path(path, self._pieces())
+
+    def write_to(self, file: str | os.PathLike[str] | BinaryWriter) -> int:
+        """Write the trace to a path, as :meth:`save` does, or to a binary file object.
+
+        :returns: the bytes written.
+        :raises OSError: it cannot be written, or the file writes short. A file object raises what
+            it likes, and may be left with part of the trace.
+        """
+        if isinstance(file, (str, os.PathLike)):
+            return self.save(file)
+        return write_file(file, self._pieces())
+
+    def __bytes__(self) -> bytes:
+        return b"".join(self._pieces())
+
+    def __repr__(self) -> str:
+        return f"<Snapshot {len(self._held)} generations, {self.nbytes} bytes>"
