@@ -13,13 +13,14 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from flightrec.errors import ToolchainError
 
-__all__ = ["MINIMUM_VERSION", "Toolchain", "find_toolchain"]
+__all__ = ["MINIMUM_VERSION", "Toolchain", "Verdict", "find_toolchain", "validate_trace"]
 
 MINIMUM_VERSION = (1, 22)
 
@@ -253,3 +254,69 @@ def parse_version(text: str) -> tuple[int, int, int]:
         raise ValueError(f"not a Go version: {text!r}")
     major, minor, patch = match.groups(default="0")
     return int(major), int(minor), int(patch)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What ``go tool trace`` says of a trace.
+
+    :ivar valid: whether Go read it to its end.
+    :ivar error: Go's own words if it did not, else empty.
+    :ivar events: how many events Go read, up to the error if there is one.
+    :ivar last_event: the last of them, as Go prints it without its stack; empty if there is none.
+    """
+
+    valid: bool
+    error: str
+    events: int
+    last_event: str
+
+
+def validate_trace(path: str | os.PathLike[str], toolchain: Toolchain) -> Verdict:
+    """Have ``go tool trace -d=parsed`` read a whole trace. Needs little memory, whatever its size.
+
+    From Go 1.25 on the first call builds that tool into Go's cache, which takes some seconds.
+
+    :raises ToolchainError: the toolchain is older than the trace's format, or has no such tool.
+    :raises OSError: the file cannot be read.
+    """
+    with Path(path).open("rb"):
+        pass  # so that a missing file is not taken for an invalid one
+    mode = "-d=parsed" if toolchain.version >= (1, 24) else "-d=1"
+    events, last_event = 0, b""
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            [str(toolchain.go), "tool", "trace", mode, str(Path(path).absolute())],
+            env=toolchain.env(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+        ) as process,
+    ):
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith(b"M="):
+                events += 1
+                last_event = line
+        process.wait()
+        errors.seek(0)
+        error = errors.read().decode(errors="replace")
+    # The exit status alone decides: Go 1.22 also logs its progress on standard error.
+    error = re.sub(r"(?m)^\d{4}/\d\d/\d\d \d\d:\d\d:\d\d .*\n", "", error).strip()
+    if process.returncode == 0:
+        error = ""
+    elif "unsupported trace version" in error:
+        raise ToolchainError(
+            f"{path} was written by a newer Go than {toolchain.version_text}, which cannot judge "
+            f"it ({error}). Name a newer Go with --go or FLIGHTREC_GO.",
+            output=error,
+        )
+    elif error.startswith("go: "):  # the go command's words, not its trace tool's
+        raise ToolchainError(f"`go tool trace` cannot be run:\n{error}", output=error)
+    return Verdict(
+        valid=process.returncode == 0,
+        error=error,
+        events=events,
+        last_event=last_event.decode(errors="replace").strip(),
+    )

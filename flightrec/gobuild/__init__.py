@@ -4,6 +4,6 @@ Imports nothing native, so it works before the bundled library has been built.
 """
 
 from flightrec.gobuild.bundled import bridge_source, build_bundled_library
-from flightrec.gobuild.program import Built, build
+from flightrec.gobuild.program import Built, build, default_output
 
-__all__ = ["Built", "bridge_source", "build", "build_bundled_library"]
+__all__ = ["Built", "bridge_source", "build", "build_bundled_library", "default_output"]

@@ -8,9 +8,10 @@ from pathlib import Path
 from flightrec.errors import ToolchainError
 from flightrec.toolchain import Toolchain
 
-__all__ = ["LIBRARY_NAME", "bridge_source", "build_bundled_library"]
+__all__ = ["LIBRARY_NAME", "LIBRARY_SUFFIX", "bridge_source", "build_bundled_library"]
 
-LIBRARY_NAME = "libgobridge" + {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+LIBRARY_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
+LIBRARY_NAME = f"libgobridge{LIBRARY_SUFFIX}"
 
 _PACKAGE = Path(__file__).parent.parent
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from flightrec.errors import ToolchainError
-from flightrec.gobuild.bundled import bridge_source
+from flightrec.gobuild.bundled import LIBRARY_SUFFIX, bridge_source
 from flightrec.gobuild.fetch import fetch_package
 from flightrec.gobuild.goflags import flag_values
 from flightrec.gobuild.modules import view_modules
 from flightrec.gobuild.package import Kind, Package, find_package, inject_bridge
 from flightrec.toolchain import Toolchain, find_toolchain
 
-__all__ = ["Built", "build"]
+__all__ = ["Built", "build", "default_output"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,3 +158,10 @@ def _godebug_text(settings: Mapping[str, str | int]) -> str:
         if not re.fullmatch(r"[A-Za-z0-9]+", key) or not re.fullmatch(r"[^\s,'\"]+", str(value)):
             raise ToolchainError(f"not a GODEBUG setting: {key}={value}")
     return ",".join(f"{key}={value}" for key, value in settings.items())
+
+
+def default_output(package: str | os.PathLike[str]) -> Path:
+    """Return the library path for a package if none is given: ``libNAME.so`` in this folder."""
+    path = Path(package)
+    name = (path.resolve() if path.is_dir() else Path(str(package).partition("@")[0])).name
+    return Path(f"lib{name or 'main'}{LIBRARY_SUFFIX}")

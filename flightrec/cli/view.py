@@ -1,0 +1,48 @@
+"""``flightrec view``: open a trace in Go's viewer."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flightrec.cli.options import add_go_option
+
+if TYPE_CHECKING:
+    from flightrec.cli.options import Subparsers
+
+__all__ = ["configure", "run"]
+
+
+def configure(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "view",
+        help="open a trace in `go tool trace`",
+        description="Open a trace in Go's own viewer, in a web browser. Ctrl-C ends it.",
+    )
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument(
+        "--http", metavar="ADDRESS", help="where the viewer listens, such as localhost:8080"
+    )
+    add_go_option(parser)
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the viewer until it ends or Ctrl-C."""
+    from flightrec.toolchain import find_toolchain
+
+    toolchain = find_toolchain(args.go)
+    file = Path(args.file)
+    with file.open("rb"):
+        pass  # a missing file is our error to tell
+    http = [f"-http={args.http}"] if args.http else []
+    command = [str(toolchain.go), "tool", "trace", *http, str(file)]
+    with subprocess.Popen(command, env=toolchain.env()) as viewer:
+        try:
+            return 1 if viewer.wait() else 0
+        except KeyboardInterrupt:
+            viewer.terminate()
+            return 0
