@@ -129,7 +129,7 @@ class SessionStatistics(ctypes.Structure):
     ]
 
 
-CONSUMER = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.POINTER(Run), ctypes.c_size_t)
+CONSUMER = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.POINTER(Run), ctypes.c_size_t)
 
 _status = ctypes.c_int32
 _handle = ctypes.c_uint64
@@ -152,7 +152,6 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_session_flush", (_handle, ctypes.c_int64, _error_p), _status),
     ("flightrec_session_advance", (_handle, _error_p), _status),
     ("flightrec_session_set_advance_bytes", (_handle, ctypes.c_uint64, _error_p), _status),
-    ("flightrec_session_release", (_handle, ctypes.c_uint64, _error_p), _status),
     (
         "flightrec_session_pin",
         (_handle, ctypes.c_uint64, ctypes.POINTER(Segment), _size, _size_p, _error_p),

@@ -69,6 +69,7 @@ class Recording:
         self._header = b""
         self._assembler = Assembler()  # of plain Python only
         self._active = _Active()
+        self._released = 0  # the newest generation that has left the ring; the bridge frees them
         self._overhead = 0
         self._advance_bytes = early_advance_bytes(options.max_bytes, 0)
         self._peak_plain = 0
@@ -126,8 +127,8 @@ class Recording:
                     self._consume_run(runs[i])
         except BaseException as exc:
             self._refusal = exc
-            return 1
-        return 0
+            return -1
+        return self._released
 
     def _consume_run(self, run: abi.Run) -> None:
         flags = run.flags
@@ -196,9 +197,8 @@ class Recording:
             )
         with self._lock:
             self._ring = kept  # type: ignore[assignment]
-        if len(kept) < len(everything) and not self.options.plain:
-            last_gone = everything[len(everything) - len(kept) - 1].number
-            self._cdll.flightrec_session_release(self.session, last_gone, None)
+        if len(kept) < len(everything):
+            self._released = everything[len(everything) - len(kept) - 1].number
 
     def _drop(self, number: int) -> None:
         """Forget the generations that the bridge has dropped to keep below the ceiling."""

@@ -4,7 +4,7 @@ package gobridge
 #cgo CFLAGS: -I${SRCDIR}
 #include <stdlib.h>
 #include <string.h>
-#include "deliver.h"
+#include "queue.h"
 */
 import "C"
 
@@ -31,18 +31,49 @@ var (
 	errRefused = errors.New("the consumer refused a delivery")
 )
 
-// mailbox is the C side's notifier.
-type mailbox struct{ box *C.flightrec_mailbox }
+// cQueue is the consumer of a session that Python drives: queue.h.
+type cQueue struct{ queue *C.flightrec_queue }
 
-func (m mailbox) notify() { C.flightrec_mailbox_post(m.box) }
+var errNoMemory = errors.New("no memory for the queue of trace data")
 
-func (m mailbox) setHeader(header []byte) unsafe.Pointer {
-	at := unsafe.Pointer(&m.box.header)
+func (q cQueue) keepHeader(header []byte) unsafe.Pointer {
+	at := unsafe.Pointer(C.flightrec_queue_header(q.queue))
 	copy(unsafe.Slice((*byte)(at), headerBytes), header)
 	return at
 }
 
-func (m mailbox) free() { C.flightrec_mailbox_free(m.box) }
+func (q cQueue) copyChunk(chunk []byte) (unsafe.Pointer, error) {
+	at := C.malloc(C.size_t(len(chunk))) // the process ends if there is none
+	copy(unsafe.Slice((*byte)(at), len(chunk)), chunk)
+	return at, nil
+}
+
+func (q cQueue) push(runs []run) error {
+	if C.flightrec_queue_push(q.queue, (*C.flightrec_run)(unsafe.Pointer(&runs[0])), C.size_t(len(runs))) != 0 {
+		return errNoMemory
+	}
+	return nil
+}
+
+func (q cQueue) drop(generation uint64) (unfinished uint64, err error) {
+	if C.flightrec_queue_drop(q.queue, C.uint64_t(generation), (*C.uint64_t)(&unfinished)) != 0 {
+		return 0, errNoMemory
+	}
+	return unfinished, nil
+}
+
+func (q cQueue) oldest() uint64 { return uint64(C.flightrec_queue_oldest(q.queue)) }
+
+func (q cQueue) released() uint64 { return uint64(C.flightrec_queue_released(q.queue)) }
+
+func (q cQueue) end() { C.flightrec_queue_end(q.queue) }
+
+func (q cQueue) stats() (bytes, deliveries uint64) {
+	C.flightrec_queue_stats(q.queue, (*C.uint64_t)(&bytes), (*C.uint64_t)(&deliveries))
+	return bytes, deliveries
+}
+
+func (q cQueue) free() { C.flightrec_queue_free(q.queue) }
 
 // answer runs an export's body; a panic and an error become a status and a text.
 func answer(to *C.flightrec_error, body func() error) (status C.int32_t) {
@@ -146,33 +177,25 @@ func goText(text C.flightrec_text) string { return C.GoString((*C.char)(unsafe.P
 //export flightrec_session_open
 func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		box := mailbox{C.flightrec_mailbox_new()}
-		if box.box == nil {
-			return errors.New("out of memory")
+		queue := cQueue{C.flightrec_queue_new()}
+		if queue.queue == nil {
+			return errNoMemory
 		}
-		h, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)), box)
+		h, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)), queue)
 		if err != nil {
-			box.free()
+			queue.free()
 		}
 		*handle = C.uint64_t(h)
 		return err
 	})
 }
 
-//export flightrecMailbox
-func flightrecMailbox(handle C.uint64_t) *C.flightrec_mailbox {
+//export flightrecQueue
+func flightrecQueue(handle C.uint64_t) *C.flightrec_queue {
 	if s, ok := sessions.get(uint64(handle)); ok {
-		return s.wake.(mailbox).box
+		return s.consumer.(cQueue).queue
 	}
 	return nil
-}
-
-//export flightrecTake
-func flightrecTake(handle C.uint64_t, runs *C.flightrec_run, capacity C.int64_t) C.int64_t {
-	if s, ok := sessions.get(uint64(handle)); ok {
-		return C.int64_t(s.take(unsafe.Slice((*run)(unsafe.Pointer(runs)), capacity)))
-	}
-	return -1
 }
 
 //export flightrecRefuse
@@ -192,9 +215,18 @@ func flightrecOutcome(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
 	})
 }
 
-//export flightrec_session_flush
-func flightrec_session_flush(handle C.uint64_t, timeout C.int64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { return s.flush(time.Duration(timeout)) })
+//export flightrecAdvance
+func flightrecAdvance(handle C.uint64_t, timeout C.int64_t, runs *C.uint64_t, left *C.int64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error {
+		n, rest, err := s.flush(time.Duration(timeout))
+		*runs, *left = C.uint64_t(n), C.int64_t(rest)
+		return err
+	})
+}
+
+//export flightrecTimeout
+func flightrecTimeout(to *C.flightrec_error) C.int32_t {
+	return fill(to, C.FLIGHTREC_TIMEOUT, errTimeout)
 }
 
 //export flightrec_session_advance
@@ -205,11 +237,6 @@ func flightrec_session_advance(handle C.uint64_t, to *C.flightrec_error) C.int32
 //export flightrec_session_set_advance_bytes
 func flightrec_session_set_advance_bytes(handle, n C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return withSession(handle, to, func(s *session) error { s.setAdvanceBytes(uint64(n)); return nil })
-}
-
-//export flightrec_session_release
-func flightrec_session_release(handle, generation C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { s.release(uint64(generation)); return nil })
 }
 
 //export flightrec_session_pin
@@ -260,17 +287,19 @@ func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statist
 	return withSession(handle, to, func(s *session) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		s.window.release(s.consumer.released())
 		w := &s.window
+		queued, deliveries := s.consumer.stats()
 		*out = C.flightrec_session_statistics{
 			window_bytes:        C.uint64_t(w.bytes),
 			peak_window_bytes:   C.uint64_t(w.peak),
-			queued_bytes:        C.uint64_t(s.queued),
+			queued_bytes:        C.uint64_t(queued + s.waiting),
 			bytes:               C.uint64_t(s.totals.bytes),
 			batches:             C.uint64_t(s.totals.batches),
 			generations:         C.uint64_t(s.totals.generations),
 			dropped_generations: C.uint64_t(s.totals.dropped),
 			early_advances:      C.uint64_t(s.totals.earlyAdvances),
-			deliveries:          C.uint64_t(s.totals.deliveries),
+			deliveries:          C.uint64_t(deliveries),
 			pinned_generations:  C.uint64_t(len(w.pinned)),
 			mapped_bytes:        C.uint64_t(blocks.mappedBytes()),
 		}

@@ -57,58 +57,58 @@ var (
 // A conflictError says, in the words of the Go runtime, that someone else is tracing.
 type conflictError struct{ error }
 
-// notifier wakes the consumer. exports.go has the real one; it must not block.
-type notifier interface {
-	notify()
-	setHeader(header []byte) unsafe.Pointer // keeps a copy in native memory
+// A consumer is the queue to whoever takes the runs; exports.go has the real one. None of its
+// methods waits for anybody. Those that return an error have run out of memory.
+type consumer interface {
+	keepHeader(header []byte) unsafe.Pointer
+	copyChunk(chunk []byte) (unsafe.Pointer, error) // which push then owns
+	push(runs []run) error
+	drop(generation uint64) (unfinished uint64, err error)
+	oldest() uint64
+	released() uint64
+	end()
+	stats() (bytes, deliveries uint64)
 	free()
 }
 
 // A session is one recording, from StartTrace to StopTrace. The trace reader calls Write; any
 // number of other goroutines may call the rest.
 type session struct {
-	options sessionOptions
-	wake    notifier
-	advance chan struct{} // asks the advancer for a new generation
-	ended   chan struct{} // closed when nothing more will be written
+	options  sessionOptions
+	consumer consumer
+	advance  chan struct{} // asks the advancer for a new generation
+	ended    chan struct{} // closed when nothing more will be written
 
 	stopOnce sync.Once
 	stopping atomic.Bool
 	advances advanceWatch
 
-	mu        sync.Mutex
-	window    window
-	headered  bool
-	inBand    bool  // the stream itself marks a generation's end (Go 1.26 and later)
-	err       error // the first one
-	over      bool  // ended is closed
-	foreign   bool  // the trace that runs now, if any, is not ours
-	released  bool  // another session may record
-	closed    bool  // the consumer has gone
-	queue     []run
-	queued    uint64        // bytes of batches in queue
-	pushed    uint64        // runs ever queued
-	taken     uint64        // runs ever handed to the consumer
-	processed uint64        // runs that the consumer is done with
-	progress  chan struct{} // closed and replaced when processed grows
-	totals    totals
-
-	// With optionChunks only: where chunks lie until the consumer is done with them.
-	chunks chunkQueue
+	mu       sync.Mutex
+	window   window
+	headered bool
+	inBand   bool   // the stream itself marks a generation's end (Go 1.26 and later)
+	err      error  // the first one
+	over     bool   // ended is closed
+	foreign  bool   // the trace that runs now, if any, is not ours
+	released bool   // another session may record
+	closed   bool   // the consumer has gone
+	pending  []run  // not pushed yet
+	waiting  uint64 // bytes of batches in pending
+	pushed   uint64 // runs ever pushed
+	totals   totals
 }
 
 type totals struct {
-	bytes, batches, generations, dropped, earlyAdvances, deliveries uint64
-	offset                                                          int64
+	bytes, batches, generations, dropped, earlyAdvances uint64
+	offset                                              int64
 }
 
-func newSession(options sessionOptions, wake notifier) *session {
+func newSession(options sessionOptions, consumer consumer) *session {
 	return &session{
 		options:  options,
-		wake:     wake,
+		consumer: consumer,
 		advance:  make(chan struct{}, 1),
 		ended:    make(chan struct{}),
-		progress: make(chan struct{}),
 		window:   window{limit: options.windowLimit},
 	}
 }
@@ -184,28 +184,28 @@ func (s *session) Write(chunk []byte) (int, error) {
 		s.mu.Unlock()
 		return len(chunk), nil
 	}
-	wake, err := s.writeLocked(chunk)
+	deliver, err := s.writeLocked(chunk)
 	s.totals.offset += int64(len(chunk))
+	if err == nil && deliver {
+		err = s.pushLocked()
+	}
 	s.mu.Unlock()
 	if err != nil {
 		s.fail(err)
-	} else if wake {
-		s.wake.notify()
 	}
 	s.advances.check()
 	return len(chunk), nil
 }
 
-func (s *session) writeLocked(chunk []byte) (wake bool, err error) {
+func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 	if !s.headered {
 		if len(chunk) < headerBytes {
 			return false, s.broken(&formatError{text: fmt.Sprintf("expected at least %d bytes in the first write, got %d", headerBytes, len(chunk))})
 		}
 		s.headered = true
 		s.inBand = headerVersion(chunk) >= 26
-		s.pushLocked(run{data: s.wake.setHeader(chunk[:headerBytes]), bytes: headerBytes, flags: runHeader})
+		s.noteLocked(run{data: s.consumer.keepHeader(chunk[:headerBytes]), bytes: headerBytes, flags: runHeader})
 		s.totals.bytes += headerBytes
-		s.queued += headerBytes
 		if chunk = chunk[headerBytes:]; len(chunk) == 0 {
 			return true, nil
 		}
@@ -244,7 +244,7 @@ func (s *session) writeLocked(chunk []byte) (wake bool, err error) {
 		if err := s.endLocked(active); err != nil {
 			return false, err
 		}
-		wake, active = true, nil
+		deliver, active = true, nil
 	}
 	if active == nil {
 		active = s.window.begin(header.generation)
@@ -259,51 +259,78 @@ func (s *session) writeLocked(chunk []byte) (wake bool, err error) {
 	active.batches++
 	s.totals.batches++
 	if err := s.appendLocked(active, chunk, run{minTime: header.time, frequency: frequency, batches: 1}); err != nil {
-		return wake, err
+		return deliver, err
 	}
 	if limit := s.options.advanceBytes; limit != 0 && active.bytes >= limit && active.asked == 0 {
 		active.asked = active.bytes
 		s.totals.earlyAdvances++
 		s.requestAdvance()
 	}
-	return wake || s.options.deliverBytes != 0 && s.queued >= s.options.deliverBytes, nil
+	return deliver || s.options.deliverBytes != 0 && s.waiting >= s.options.deliverBytes, nil
 }
 
-// appendLocked stores a chunk and queues what the consumer is to know of it.
+// appendLocked stores a chunk and notes what the consumer is to know of it.
 func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
 	r.generation, r.bytes = active.number, uint64(len(chunk))
+	s.totals.bytes += r.bytes
 	if s.options.flags&optionChunks != 0 {
-		if limit := s.options.windowLimit; limit != 0 && s.queued+r.bytes > limit {
-			s.dropOldestQueuedLocked()
+		if err := s.boundQueueLocked(r.bytes); err != nil {
+			return err
 		}
-		data, err := s.chunks.append(chunk)
+		data, err := s.consumer.copyChunk(chunk)
 		if err != nil {
-			return fmt.Errorf("no memory for trace data: %w", err)
+			return err
 		}
 		r.data = data
 		active.bytes += r.bytes
 	} else {
 		gone, err := s.window.append(active, chunk)
-		if gone != 0 {
-			s.dropLocked(gone)
-		}
 		if err != nil {
 			return fmt.Errorf("no memory for trace data: %w", err)
 		}
+		if gone != 0 {
+			if err := s.dropLocked(gone); err != nil {
+				return err
+			}
+		}
+		if active.lost {
+			return nil
+		}
 	}
-	s.totals.bytes += r.bytes
-	if active.lost {
-		return nil
-	}
-	s.queued += r.bytes
-	s.pushLocked(r)
+	s.noteLocked(r)
 	return nil
 }
 
-// pushLocked queues a run; it becomes part of the last one where that says the same.
-func (s *session) pushLocked(r run) {
-	if n := len(s.queue); n > 0 && r.data == nil {
-		last := &s.queue[n-1]
+// boundQueueLocked, with optionChunks, drops the oldest whole generations that wait until n more
+// bytes fit below the ceiling.
+func (s *session) boundQueueLocked(n uint64) error {
+	if s.options.windowLimit == 0 {
+		return nil
+	}
+	for {
+		queued, _ := s.consumer.stats()
+		if queued+s.waiting+n <= s.options.windowLimit {
+			return nil
+		}
+		if err := s.pushLocked(); err != nil {
+			return err
+		}
+		oldest := s.consumer.oldest()
+		if oldest == 0 {
+			return nil // nothing waits whole
+		}
+		if err := s.dropLocked(oldest); err != nil {
+			return err
+		}
+	}
+}
+
+// noteLocked adds a run to those that are to be pushed; it becomes part of the last one where that
+// says the same.
+func (s *session) noteLocked(r run) {
+	s.waiting += r.bytes
+	if n := len(s.pending); n > 0 && r.data == nil {
+		last := &s.pending[n-1]
 		if last.generation == r.generation && last.data == nil && last.flags == 0 {
 			last.bytes += r.bytes
 			last.batches += r.batches
@@ -318,42 +345,31 @@ func (s *session) pushLocked(r run) {
 			return
 		}
 	}
-	s.queue = append(s.queue, r)
-	s.pushed++
+	s.pending = append(s.pending, r)
 }
 
-// dropLocked tells the consumer that every generation up to number has left the window. It is told
-// where it would have been told of them: what is queued of later ones comes after.
-func (s *session) dropLocked(number uint64) {
-	kept := make([]run, 0, len(s.queue)+1)
-	if len(s.queue) > 0 && s.queue[0].flags&runHeader != 0 {
-		kept = append(kept, s.queue[0])
+// pushLocked hands all noted runs to the consumer.
+func (s *session) pushLocked() error {
+	if len(s.pending) == 0 {
+		return nil
 	}
-	kept = append(kept, run{generation: number, flags: runDropped})
-	for _, r := range s.queue[len(kept)-1:] {
-		if r.generation > number {
-			kept = append(kept, r)
-			continue
-		}
-		if r.flags&runEnds != 0 {
-			s.totals.dropped++ // the consumer never had all of it
-		}
-		s.queued -= r.bytes
-		s.chunks.drop(r.data)
-		s.taken++ // no flush is to wait for it
+	err := s.consumer.push(s.pending)
+	if err == nil {
+		s.pushed += uint64(len(s.pending))
+		s.pending, s.waiting = s.pending[:0], 0
 	}
-	s.queue = kept
-	s.pushed++
+	return err
 }
 
-// dropOldestQueuedLocked drops the oldest generation that waits whole or with its last part.
-func (s *session) dropOldestQueuedLocked() {
-	for _, r := range s.queue {
-		if r.flags&runEnds != 0 {
-			s.dropLocked(r.generation)
-			return
-		}
+// dropLocked tells the consumer that every generation up to number has left the window.
+func (s *session) dropLocked(number uint64) error {
+	if err := s.pushLocked(); err != nil {
+		return err
 	}
+	unfinished, err := s.consumer.drop(number)
+	s.totals.dropped += unfinished // the consumer never had all of them
+	s.pushed++
+	return err
 }
 
 // endLocked completes the active generation.
@@ -368,7 +384,8 @@ func (s *session) endLocked(g *generation) error {
 		return nil
 	}
 	g.finish()
-	s.pushLocked(run{generation: g.number, asked: g.asked, flags: runEnds})
+	s.window.release(s.consumer.released())
+	s.noteLocked(run{generation: g.number, asked: g.asked, flags: runEnds})
 	if s.options.flags&optionChunks != 0 {
 		s.window.dropNewest() // the consumer has the data
 	}
@@ -396,19 +413,21 @@ func (s *session) fail(err error) {
 // finish ends the session: what comes afterwards is thrown away. The first error counts.
 func (s *session) finish(err error) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	if s.over {
-		s.mu.Unlock()
 		return
 	}
 	s.over = true
 	if active := s.window.active(); err == nil && active != nil && !s.inBand && active.frequency != 0 {
 		err = s.endLocked(active) // before Go 1.26 nothing in the stream says so
 	}
+	if late := s.pushLocked(); err == nil {
+		err = late
+	}
 	s.err = err
 	s.foreign = errors.Is(err, errForeignStop)
 	close(s.ended)
-	s.mu.Unlock()
-	s.wake.notify()
+	s.consumer.end()
 }
 
 // stop turns tracing off and returns once every batch has been written.
@@ -425,10 +444,11 @@ func (s *session) stop() {
 	})
 }
 
-// flush ends the active generation, and returns once the consumer has processed it, the session
-// has ended or the time is up (timeout < 0: never).
-func (s *session) flush(timeout time.Duration) error {
+// flush ends the active generation and pushes all that is known of it. It returns how many runs
+// the consumer has to process for that, and how much of the time is left (timeout < 0: no limit).
+func (s *session) flush(timeout time.Duration) (runs uint64, left time.Duration, err error) {
 	var timer <-chan time.Time
+	began := time.Now()
 	if timeout >= 0 {
 		t := time.NewTimer(timeout)
 		defer t.Stop()
@@ -454,9 +474,9 @@ func (s *session) flush(timeout time.Duration) error {
 		select {
 		case <-advanced:
 		case <-s.ended:
-			return s.outcome()
+			return 0, 0, s.outcome()
 		case <-timer:
-			return errTimeout
+			return 0, 0, errTimeout
 		}
 		s.mu.Lock()
 		lost := s.totals.generations == before && !s.over
@@ -466,22 +486,18 @@ func (s *session) flush(timeout time.Duration) error {
 		}
 	}
 	s.mu.Lock()
-	target := s.pushed
-	s.mu.Unlock()
-	s.wake.notify()
-	for {
-		s.mu.Lock()
-		done, progress := s.processed >= target, s.progress
+	if err := s.pushLocked(); err != nil {
 		s.mu.Unlock()
-		if done {
-			return s.outcome()
-		}
-		select {
-		case <-progress:
-		case <-timer:
-			return errTimeout
-		}
+		s.fail(err)
+		return 0, 0, err
 	}
+	runs = s.pushed
+	s.mu.Unlock()
+	left = timeout
+	if timeout >= 0 {
+		left = max(timeout-time.Since(began), 0)
+	}
+	return runs, left, s.outcome()
 }
 
 // outcome returns the first error, errEnded after an ordinary end, or nil while it goes on.
@@ -495,44 +511,6 @@ func (s *session) outcome() error {
 		return errEnded
 	}
 	return nil
-}
-
-// take moves waiting runs to the consumer, which is done with those of the call before. It
-// returns -1 after the last one.
-func (s *session) take(runs []run) int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.processed != s.taken {
-		s.processed = s.taken
-		close(s.progress)
-		s.progress = make(chan struct{})
-	}
-	s.chunks.release()
-	n := copy(runs, s.queue)
-	if n == 0 {
-		if s.over {
-			return -1
-		}
-		return 0
-	}
-	for i := range runs[:n] {
-		s.queued -= runs[i].bytes
-		s.chunks.hand(runs[i].data)
-	}
-	s.queue = s.queue[:copy(s.queue, s.queue[n:])]
-	s.taken += uint64(n)
-	s.totals.deliveries++
-	return n
-}
-
-// abandon gives up the consumer's side: flushes no longer wait for it.
-func (s *session) abandon() {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.processed = ^uint64(0)
-	s.taken = s.processed
-	close(s.progress)
-	s.progress = make(chan struct{})
 }
 
 // setAdvanceBytes changes when a generation is ended early, from the active one on.
@@ -549,13 +527,6 @@ func (s *session) requestAdvance() {
 		s.advances.begin()
 	default: // one is asked for already
 	}
-}
-
-// release drops what the consumer's policy no longer keeps.
-func (s *session) release(number uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.window.release(number)
 }
 
 // pin keeps a generation in place and shows its blocks; if show fails, nothing is pinned.

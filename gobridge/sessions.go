@@ -49,12 +49,12 @@ func (r *registry[T]) len() int {
 var recording sync.Mutex // held from a tracing session's start to its stop
 
 // openSession starts a session and returns its handle.
-func openSession(options sessionOptions, wake notifier) (uint64, error) {
+func openSession(options sessionOptions, consumer consumer) (uint64, error) {
 	traces := options.flags&optionReplay == 0
 	if traces && !recording.TryLock() {
 		return 0, errSecondSession
 	}
-	s := newSession(options, wake)
+	s := newSession(options, consumer)
 	if err := s.start(); err != nil {
 		if traces {
 			recording.Unlock()
@@ -83,8 +83,7 @@ func closeSession(handle uint64, s *session) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.closed = true
-	s.queue = nil
-	s.chunks.clear()
+	s.pending = nil
 	s.window.clear()
 	s.forgetLocked(handle)
 }
@@ -93,7 +92,7 @@ func closeSession(handle uint64, s *session) {
 func (s *session) forgetLocked(handle uint64) {
 	if s.closed && len(s.window.pinned) == 0 {
 		sessions.take(handle)
-		s.wake.free()
+		s.consumer.free()
 		if sessions.len() == 0 {
 			blocks.trim()
 		}

@@ -41,7 +41,7 @@ typedef enum {
     FLIGHTREC_FAILED = 8,    /* the workload returned an error */
     FLIGHTREC_PANIC = 9,     /* Go code panicked; it was recovered */
     FLIGHTREC_CANCELLED = 10,/* the workload returned because it was cancelled */
-    FLIGHTREC_REFUSED = 11,  /* the consumer's callback returned other than 0 */
+    FLIGHTREC_REFUSED = 11,  /* the consumer's callback returned less than 0 */
     FLIGHTREC_ERROR = 12     /* anything else; the text says what */
 } flightrec_status;
 
@@ -101,8 +101,9 @@ typedef struct {
     uint32_t reserved;
 } flightrec_run;
 
-/* Takes count runs, in the order of the trace. Anything but 0 ends the recording. */
-typedef int32_t (*flightrec_consumer)(void *context, const flightrec_run *runs, size_t count);
+/* Takes count runs, in the order of the trace. Returns the number of the newest generation that may
+ * leave the window, with all before it, or 0 if none may; below 0 ends the recording. */
+typedef int64_t (*flightrec_consumer)(void *context, const flightrec_run *runs, size_t count);
 
 /* Starts the runtime's tracer.
  * FLIGHTREC_ENABLED: a session is active; FLIGHTREC_CONFLICT: someone else traces. */
@@ -110,7 +111,7 @@ int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, fl
 
 /* Calls the consumer on this thread with whatever the trace brings, and returns when the session
  * has ended and everything is delivered, with how it ended. All runs that wait come in one call.
- * The thread waits in C: it holds none of Go's Ps. Once a session, by one thread.
+ * The thread waits in C, and neither holds nor needs any of Go's Ps. Once a session, by one thread.
  * FLIGHTREC_OK: it was stopped; FLIGHTREC_CONFLICT, FLIGHTREC_BROKEN, FLIGHTREC_REFUSED,
  * FLIGHTREC_ERROR: its first error. */
 int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
@@ -126,9 +127,6 @@ int32_t flightrec_session_advance(uint64_t session, flightrec_error *error);
 
 /* Changes advance_bytes. */
 int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
-
-/* Drops every complete generation up to this one from the window. */
-int32_t flightrec_session_release(uint64_t session, uint64_t generation, flightrec_error *error);
 
 /* A piece of a generation's batches, in order. */
 typedef struct {

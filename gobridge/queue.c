@@ -1,0 +1,250 @@
+#include "queue.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "_cgo_export.h"
+
+typedef struct {
+    flightrec_run *items;
+    size_t count;
+    size_t capacity;
+} run_list;
+
+struct flightrec_queue {
+    pthread_mutex_t mutex;
+    pthread_cond_t changed;
+    run_list waiting;
+    run_list taken; /* what the consumer looks at; its own to read while busy is set */
+    int busy;       /* the consumer looks at taken */
+    int ended;
+    int refused;
+    uint64_t pushed; /* runs ever appended */
+    uint64_t bytes;  /* of the runs in waiting */
+    uint64_t deliveries;
+    uint64_t released; /* the consumer wants no generation up to this one */
+    uint8_t header[16];
+};
+
+#ifdef __APPLE__ /* has no clock attribute for conditions */
+#define WAIT_CLOCK CLOCK_REALTIME
+#else
+#define WAIT_CLOCK CLOCK_MONOTONIC
+#endif
+
+flightrec_queue *flightrec_queue_new(void) {
+    flightrec_queue *queue = calloc(1, sizeof *queue);
+    if (queue == NULL) {
+        return NULL;
+    }
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+#ifndef __APPLE__
+    pthread_condattr_setclock(&attributes, WAIT_CLOCK);
+#endif
+    pthread_cond_init(&queue->changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+    pthread_mutex_init(&queue->mutex, NULL);
+    return queue;
+}
+
+static void free_data(flightrec_run *run) {
+    if (!(run->flags & FLIGHTREC_RUN_HEADER)) {
+        free((void *)run->data);
+    }
+}
+
+static void empty(run_list *list) {
+    for (size_t i = 0; i < list->count; i++) {
+        free_data(&list->items[i]);
+    }
+    list->count = 0;
+}
+
+void flightrec_queue_free(flightrec_queue *queue) {
+    empty(&queue->waiting);
+    empty(&queue->taken);
+    free(queue->waiting.items);
+    free(queue->taken.items);
+    pthread_cond_destroy(&queue->changed);
+    pthread_mutex_destroy(&queue->mutex);
+    free(queue);
+}
+
+uint8_t *flightrec_queue_header(flightrec_queue *queue) { return queue->header; }
+
+static int reserve(run_list *list, size_t count) {
+    if (count <= list->capacity) {
+        return 0;
+    }
+    size_t capacity = list->capacity ? list->capacity : 64;
+    while (capacity < count) {
+        capacity *= 2;
+    }
+    flightrec_run *items = realloc(list->items, capacity * sizeof *items);
+    if (items == NULL) {
+        return -1;
+    }
+    list->items = items;
+    list->capacity = capacity;
+    return 0;
+}
+
+int flightrec_queue_push(flightrec_queue *queue, flightrec_run *runs, size_t count) {
+    pthread_mutex_lock(&queue->mutex);
+    run_list *list = &queue->waiting;
+    int failed = reserve(list, list->count + count);
+    if (!failed) {
+        memcpy(list->items + list->count, runs, count * sizeof *runs);
+        list->count += count;
+        queue->pushed += count;
+        for (size_t i = 0; i < count; i++) {
+            queue->bytes += runs[i].bytes;
+        }
+        pthread_cond_broadcast(&queue->changed);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return failed;
+}
+
+int flightrec_queue_drop(flightrec_queue *queue, uint64_t generation, uint64_t *unfinished) {
+    pthread_mutex_lock(&queue->mutex);
+    run_list *list = &queue->waiting;
+    int failed = reserve(list, list->count + 1);
+    if (!failed) {
+        /* Runs are in the order of their generations, behind the header if that still waits. */
+        size_t first = list->count > 0 && (list->items[0].flags & FLIGHTREC_RUN_HEADER) ? 1 : 0;
+        size_t end = first;
+        while (end < list->count && list->items[end].generation <= generation) {
+            *unfinished += (list->items[end].flags & FLIGHTREC_RUN_ENDS) != 0;
+            queue->bytes -= list->items[end].bytes;
+            free_data(&list->items[end]);
+            end++;
+        }
+        flightrec_run dropped = {.generation = generation, .flags = FLIGHTREC_RUN_DROPPED};
+        memmove(list->items + first + 1, list->items + end, (list->count - end) * sizeof dropped);
+        list->items[first] = dropped;
+        list->count = list->count - (end - first) + 1;
+        queue->pushed++;
+        pthread_cond_broadcast(&queue->changed);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return failed;
+}
+
+uint64_t flightrec_queue_oldest(flightrec_queue *queue) {
+    uint64_t generation = 0;
+    pthread_mutex_lock(&queue->mutex);
+    for (size_t i = 0; i < queue->waiting.count && generation == 0; i++) {
+        if (queue->waiting.items[i].flags & FLIGHTREC_RUN_ENDS) {
+            generation = queue->waiting.items[i].generation;
+        }
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return generation;
+}
+
+void flightrec_queue_end(flightrec_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->ended = 1;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void flightrec_queue_stats(flightrec_queue *queue, uint64_t *bytes, uint64_t *deliveries) {
+    pthread_mutex_lock(&queue->mutex);
+    *bytes = queue->bytes;
+    *deliveries = queue->deliveries;
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+uint64_t flightrec_queue_released(flightrec_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    uint64_t generation = queue->released;
+    pthread_mutex_unlock(&queue->mutex);
+    return generation;
+}
+
+/* Takes all that waits, or returns 0 after the last of it. */
+static size_t take(flightrec_queue *queue) {
+    while (queue->waiting.count == 0 && !queue->ended) {
+        pthread_cond_wait(&queue->changed, &queue->mutex);
+    }
+    run_list spare = queue->taken;
+    queue->taken = queue->waiting;
+    queue->waiting = spare;
+    queue->bytes = 0;
+    queue->busy = 1;
+    return queue->taken.count;
+}
+
+int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
+                                  flightrec_error *error) {
+    flightrec_queue *queue = flightrecQueue(session);
+    if (queue == NULL) {
+        return flightrecOutcome(session, error);
+    }
+    pthread_mutex_lock(&queue->mutex);
+    for (;;) {
+        size_t count = take(queue);
+        int64_t answer = 0;
+        if (count > 0 && !queue->refused) {
+            queue->deliveries++;
+            pthread_mutex_unlock(&queue->mutex);
+            answer = consumer(context, queue->taken.items, count);
+            if (answer < 0) {
+                flightrecRefuse(session);
+            }
+            pthread_mutex_lock(&queue->mutex);
+        }
+        empty(&queue->taken);
+        queue->busy = 0;
+        queue->refused |= answer < 0;
+        if (answer > 0 && (uint64_t)answer > queue->released) {
+            queue->released = (uint64_t)answer;
+        }
+        pthread_cond_broadcast(&queue->changed);
+        if (count == 0) {
+            break;
+        }
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return flightrecOutcome(session, error);
+}
+
+/* Waits until the consumer is done with the first runs. Returns 0, or -1 when the time is up. */
+static int wait_for(flightrec_queue *queue, uint64_t runs, int64_t timeout_ns) {
+    struct timespec until;
+    clock_gettime(WAIT_CLOCK, &until);
+    if (timeout_ns >= 0) {
+        until.tv_sec += (time_t)(timeout_ns / 1000000000);
+        until.tv_nsec += (long)(timeout_ns % 1000000000);
+        if (until.tv_nsec >= 1000000000) {
+            until.tv_sec++;
+            until.tv_nsec -= 1000000000;
+        }
+    }
+    int late = 0;
+    pthread_mutex_lock(&queue->mutex);
+    /* What is done are all runs before the ones taken, or before the ones that wait. */
+    while (!late && queue->pushed - queue->waiting.count -
+                            (queue->busy ? queue->taken.count : 0) < runs) {
+        late = timeout_ns < 0 ? pthread_cond_wait(&queue->changed, &queue->mutex)
+                              : pthread_cond_timedwait(&queue->changed, &queue->mutex, &until);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return late ? -1 : 0;
+}
+
+int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error) {
+    uint64_t runs = 0;
+    int64_t left_ns = timeout_ns;
+    int32_t status = flightrecAdvance(session, timeout_ns, &runs, &left_ns, error);
+    if (status == FLIGHTREC_OK && wait_for(flightrecQueue(session), runs, left_ns) != 0) {
+        return flightrecTimeout(error);
+    }
+    return status;
+}

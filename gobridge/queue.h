@@ -1,0 +1,42 @@
+/* The queue between a session and its consumer. It lies in C memory and is C's, so that neither the
+ * consumer's thread nor one that waits for a flush has to be in Go: a thread that enters Go waits
+ * for a P, and beside goroutines that use all of them it does so for tens of milliseconds. */
+#ifndef FLIGHTREC_QUEUE_H
+#define FLIGHTREC_QUEUE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "include/gobridge.h"
+
+typedef struct flightrec_queue flightrec_queue;
+
+flightrec_queue *flightrec_queue_new(void);
+
+/* Nobody may use it any more. */
+void flightrec_queue_free(flightrec_queue *queue);
+
+/* Where the header is kept for as long as the queue is. */
+uint8_t *flightrec_queue_header(flightrec_queue *queue);
+
+/* Appends runs and wakes the consumer. The queue frees their data (malloc), unless it is the header.
+ * Returns 0, or -1 if there is no memory: then nothing is appended. */
+int flightrec_queue_push(flightrec_queue *queue, flightrec_run *runs, size_t count);
+
+/* Replaces all that waits of generations up to this one by a run that says they were dropped. Adds
+ * how many of them it thereby kept from being completed. Returns 0, or -1 as push does. */
+int flightrec_queue_drop(flightrec_queue *queue, uint64_t generation, uint64_t *unfinished);
+
+/* The oldest generation whose end waits; 0 if none does. */
+uint64_t flightrec_queue_oldest(flightrec_queue *queue);
+
+/* Nothing more will be pushed. */
+void flightrec_queue_end(flightrec_queue *queue);
+
+/* Up to which generation the consumer lets the window go. */
+uint64_t flightrec_queue_released(flightrec_queue *queue);
+
+/* How many bytes of trace wait, and how often the consumer was called. */
+void flightrec_queue_stats(flightrec_queue *queue, uint64_t *bytes, uint64_t *deliveries);
+
+#endif
