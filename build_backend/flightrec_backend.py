@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from hatch_build import load_from_source
 from hatchling.build import (
     build_editable,
     build_sdist,
@@ -17,6 +16,7 @@ from hatchling.build import (
 )
 from hatchling.build import get_requires_for_build_editable as hatchling_requires_for_editable
 from hatchling.build import get_requires_for_build_wheel as hatchling_requires_for_wheel
+from source_modules import load_from_source
 
 __all__ = [
     "build_editable",

@@ -2,29 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 import sysconfig
-import types
-from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
-
-ROOT = Path(__file__).resolve().parent.parent
-
-
-def load_from_source(name: str) -> Any:
-    """Import a module of the flightrec that is being built.
-
-    Without running ``flightrec/__init__.py``, which imports much more than a build needs, and
-    before any flightrec that may be installed.
-    """
-    package = sys.modules.get("flightrec")
-    if package is None:
-        package = sys.modules["flightrec"] = types.ModuleType("flightrec")
-        package.__path__ = [str(ROOT / "flightrec")]
-    return importlib.import_module(name)
+from source_modules import ROOT, load_from_source
 
 
 class GoLibraryHook(BuildHookInterface[Any]):
