@@ -100,15 +100,17 @@ def _find_pythons() -> dict[str, str]:
     candidates = [path for name in names if (path := shutil.which(name))]
     pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
     candidates += map(str, sorted(pyenv.glob("versions/*/bin/python")))
-    ask = "import ensurepip, platform, sys, venv; print(platform.python_implementation(), '%d.%d' % sys.version_info[:2])"
+    ask = (
+        "import ensurepip, platform, sys, venv; "
+        "print(platform.python_implementation(), '%d.%d' % sys.version_info[:2])"
+    )
     found: dict[str, str] = {}
     for python in candidates:
         # A pyenv shim without a version behind it is there and fails.
         done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
         implementation, _, version = done.stdout.strip().partition(" ")
-        if implementation == "CPython" and int(version.partition(".")[2]) >= 10:
-            if version.startswith("3."):
-                found.setdefault(version, python)
+        if implementation == "CPython" and tuple(map(int, version.split("."))) >= (3, 10):
+            found.setdefault(version, python)
     return found
 
 
