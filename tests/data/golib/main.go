@@ -1,0 +1,87 @@
+// Command golib is a library for flightrec's tests: workloads that do what a program may do to the
+// recorder that watches it.
+package main
+
+/*
+#include <time.h>
+
+static long nap(long ns) {
+    struct timespec t = {ns / 1000000000, ns % 1000000000};
+    return nanosleep(&t, 0);
+}
+*/
+import "C"
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"runtime"
+	"runtime/trace"
+
+	"flightrec/gobridge"
+	_ "flightrec/gobridge/workloads"
+)
+
+func main() {}
+
+func init() {
+	gobridge.Register("echo", func(_ context.Context, args json.RawMessage) (any, error) { return args, nil })
+	gobridge.Register("error", func(_ context.Context, args json.RawMessage) (any, error) {
+		var options struct{ Text string }
+		if err := json.Unmarshal(args, &options); err != nil {
+			return nil, err
+		}
+		return nil, errors.New(options.Text)
+	})
+	gobridge.Register("panic", func(context.Context, json.RawMessage) (any, error) { panicWith("as the test wants"); return nil, nil })
+	gobridge.Register("panic_nil_map", func(context.Context, json.RawMessage) (any, error) {
+		var m map[string]int
+		m["x"] = 1
+		return nil, nil
+	})
+	gobridge.Register("goexit", func(context.Context, json.RawMessage) (any, error) { runtime.Goexit(); return nil, nil })
+	gobridge.Register("unmarshallable", func(context.Context, json.RawMessage) (any, error) { return make(chan int), nil })
+	gobridge.Register("long_text", func(_ context.Context, args json.RawMessage) (any, error) {
+		var options struct{ Bytes int }
+		if err := json.Unmarshal(args, &options); err != nil {
+			return nil, err
+		}
+		return string(bytes.Repeat([]byte("a"), options.Bytes)), nil
+	})
+	gobridge.Register("block", func(ctx context.Context, _ json.RawMessage) (any, error) { <-ctx.Done(); return nil, ctx.Err() })
+	gobridge.Register("block_forever", func(context.Context, json.RawMessage) (any, error) { select {} })
+	gobridge.Register("trace_start", func(context.Context, json.RawMessage) (any, error) { return nil, trace.Start(io.Discard) })
+	gobridge.Register("trace_stop", func(context.Context, json.RawMessage) (any, error) { trace.Stop(); return nil, nil })
+	gobridge.Register("trace_enabled", func(context.Context, json.RawMessage) (any, error) { return trace.IsEnabled(), nil })
+	gobridge.Register("annotate", annotate)
+	gobridge.Register("c_calls", cCalls)
+}
+
+//go:noinline
+func panicWith(text string) { panic(text) }
+
+// annotate uses runtime/trace as any Go program does.
+func annotate(ctx context.Context, _ json.RawMessage) (any, error) {
+	ctx, task := trace.NewTask(ctx, "go task")
+	defer task.End()
+	trace.WithRegion(ctx, "go region", func() { trace.Log(ctx, "go", "says hello") })
+	return nil, nil
+}
+
+// cCalls calls C, where the tracer meets frames that are not Go's.
+func cCalls(ctx context.Context, args json.RawMessage) (any, error) {
+	var options struct{ Times int }
+	if err := json.Unmarshal(args, &options); err != nil {
+		return nil, err
+	}
+	for range options.Times {
+		if ctx.Err() != nil {
+			break
+		}
+		C.nap(1000)
+	}
+	return nil, nil
+}

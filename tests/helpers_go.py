@@ -1,0 +1,140 @@
+"""The Go side of tests: having Go read traces, and building the test library."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+import flightrec
+from flightrec.toolchain import Toolchain, find_toolchain, parse_version, validate_trace
+from tests.helpers import ROOT
+from tests.trace.toolchains import toolchains
+
+TEST_LIBRARY_SOURCE = Path(__file__).parent / "data" / "golib"
+
+
+def minor(version: str) -> int:
+    """26 for ``go1.26.8``."""
+    return parse_version(version)[1]
+
+
+def reading_toolchain(library_minor: int) -> Toolchain:
+    """Return a toolchain that is not older than a library's, or skip the test."""
+    candidates: list[Path | None] = [None, *(Path(tool.go) for tool in toolchains())]
+    for candidate in candidates:
+        try:
+            toolchain = find_toolchain(candidate)
+        except flightrec.ToolchainError:
+            continue
+        if toolchain.version >= (1, library_minor):
+            return toolchain
+    pytest.skip(f"there is no Go toolchain to read the traces of Go 1.{library_minor}")
+
+
+class Event(NamedTuple):
+    """An event of a trace, as ``go tool trace -d=parsed`` prints it."""
+
+    kind: str
+    goroutine: int
+    time: int
+    text: str
+
+    def value(self, name: str) -> str:
+        """Return a field of the event's text: of ``ID=1 Type="t"``, ``ID`` is 1."""
+        match = re.search(rf'\b{name}=("(?:[^"\\]|\\.)*"|\S+)', self.text)
+        assert match is not None, (name, self.text)
+        return match[1].strip('"')
+
+
+_EVENT = re.compile(r"^M=-?\d+ P=-?\d+ G=(-?\d+) (\w+) Time=(-?\d+) ?(.*)$")
+
+
+class Judge:
+    """Has a trace read by Go's own tool and by flightrec's reader."""
+
+    def __init__(self, go: Toolchain, folder: Path) -> None:
+        self.go = go
+        self._names = (folder / f"{number}.trace" for number in itertools.count())
+
+    def _file(self, trace: bytes | Path | flightrec.Snapshot) -> Path:
+        if isinstance(trace, Path):
+            return trace
+        path = next(self._names)
+        path.write_bytes(bytes(trace))
+        return path
+
+    def check(self, trace: bytes | Path | flightrec.Snapshot) -> int:
+        """Fail unless the trace is valid to its end; return how many events Go reads."""
+        path = self._file(trace)
+        verdict = validate_trace(path, self.go)
+        assert verdict.valid, f"{verdict.error} after {verdict.last_event}"
+        assert verdict.events > 0
+        return verdict.events
+
+    def events(self, trace: bytes | Path | flightrec.Snapshot) -> list[Event]:
+        """Return the events that Go reads, in its order; fail unless the trace is valid."""
+        mode = "-d=parsed" if self.go.version >= (1, 24) else "-d=1"
+        done = subprocess.run(
+            [str(self.go.go), "tool", "trace", mode, str(self._file(trace))],
+            env=self.go.env(),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        matches = filter(None, map(_EVENT.match, done.stdout.splitlines()))
+        return [Event(m[2], int(m[1]), int(m[3]), m[4]) for m in matches]
+
+    def count(self, trace: bytes | Path | flightrec.Snapshot) -> int:
+        """Check a trace with both readers; return how many events ours reads."""
+        path = self._file(trace)
+        self.check(path)
+        return sum(1 for _ in flightrec.trace.read(path))
+
+
+def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
+    """Build ``tests/data/golib`` with the toolchain of the loaded library, or the nearest found.
+
+    The result is kept in pytest's cache under a hash of all that goes into it.
+    """
+    go = reading_toolchain(minor(go_version))
+    go.require_c_compiler()
+    sources = [
+        path
+        for folder in (TEST_LIBRARY_SOURCE, ROOT / "gobridge")
+        for path in sorted(folder.rglob("*"))
+        if path.suffix in {".go", ".c", ".h", ".mod"} and not path.name.endswith("_test.go")
+    ]
+    digest = hashlib.sha256(go.version_text.encode())
+    for path in sources:
+        digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
+    folder = cache.mkdir("flightrec-golib")
+    library = folder / f"{digest.hexdigest()[:24]}.so"
+    if library.exists():
+        return library
+    for old in folder.glob("*"):  # at most one for each Go version is of use
+        if old.is_dir():
+            shutil.rmtree(old)
+        elif old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
+            old.unlink()
+    built = folder / f"{os.getpid()}" / library.name
+    go.run(
+        "build",
+        "-buildmode=c-shared",
+        "-o",
+        built,
+        ".",
+        cwd=TEST_LIBRARY_SOURCE,
+        env={"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "1"},
+    )
+    built.replace(library)
+    shutil.rmtree(built.parent)
+    return library
