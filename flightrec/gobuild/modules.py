@@ -68,6 +68,11 @@ class ModuleView:
         real.write_text(text, encoding="utf-8")
         self.overlay[str(path)] = str(real)
 
+    def read_file(self, path: Path) -> str:
+        """Return the text that Go sees at ``path``."""
+        real = self.overlay.get(str(path), str(path))
+        return Path(real).read_text(encoding="utf-8", errors="replace")
+
     def write(self) -> list[str]:
         """Write the overlay, and return all flags."""
         overlay = self.scratch / "overlay.json"

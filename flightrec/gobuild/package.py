@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flightrec.errors import ToolchainError
+from flightrec.gobuild.departure import INSTALL_HOOKS, add_departure_hooks
 from flightrec.gobuild.modules import BRIDGE_MODULE, ModuleView
 from flightrec.toolchain import Toolchain
 
@@ -38,13 +39,19 @@ class Package:
 
 
 def find_package(
-    pattern: str, folder: Path, flags: list[str], env: dict[str, str], toolchain: Toolchain
+    pattern: str,
+    folder: Path,
+    view: ModuleView,
+    options: list[str],
+    env: dict[str, str],
+    toolchain: Toolchain,
 ) -> Package:
     """Ask Go for the one package that ``pattern`` names, seen from ``folder``.
 
     :raises ToolchainError: Go does not find it or cannot read it (its words are in ``output``), or
         it is more than one.
     """
+    flags = [*options, *view.write()]
     done = toolchain.run("list", f"-json={_FIELDS}", *flags, "--", pattern, cwd=folder, env=env)
     found = list(_json_values(done.stdout))
     if len(found) != 1:
@@ -56,9 +63,9 @@ def find_package(
     cgo_files = [path / name for name in listed.get("CgoFiles") or ()]
     kind: Kind = "library"
     registers_main = False
-    exports = any(_EXPORT.search(_read(file)) for file in cgo_files)
+    exports = any(_EXPORT.search(view.read_file(file)) for file in cgo_files)
     if listed["Name"] == "main":
-        sources = [_read(file) for file in (*go_files, *cgo_files)]
+        sources = [view.read_file(file) for file in (*go_files, *cgo_files)]
         empty_main = any(_EMPTY_MAIN.search(source) for source in sources)
         kind = "exports" if exports and empty_main else "program"
         registers_main = any(_REGISTERS_MAIN.search(source) for source in sources)
@@ -85,10 +92,6 @@ _EMPTY_MAIN = re.compile(
 _REGISTERS_MAIN = re.compile(r"\.RegisterMain\(main\)")
 
 
-def _read(file: Path) -> str:
-    return file.read_text(encoding="utf-8", errors="replace")
-
-
 def _json_values(text: str) -> Iterator[Any]:
     """Yield the JSON values that stand one after the other in ``text``."""
     decoder = json.JSONDecoder()
@@ -101,39 +104,26 @@ def _json_values(text: str) -> Iterator[Any]:
 
 _INJECTED = "zz_flightrec_bridge.go"
 
-_INTO_PROGRAM = f"""\
-package main
-
-import flightrecBridge "{BRIDGE_MODULE}"
-
-func init() {{ flightrecBridge.RegisterMain(main) }}
-"""
-
-_INTO_EXPORTS = f"""\
-package main
-
-import _ "{BRIDGE_MODULE}"
-"""
-
-_AROUND_LIBRARY = """\
-package main
-
-import (
-\t_ "{bridge}"
-\t_ "{package}"
-)
-
-func main() {{}}
-"""
-
 
 def inject_bridge(package: Package, view: ModuleView) -> str:
     """Add the file that puts the bridge in, and return what to build from the package's folder."""
+    hooks = add_departure_hooks(view)
+    registers = package.kind == "program" and not package.registers_main
+    imports = {BRIDGE_MODULE: "flightrecBridge" if hooks or registers else "_"}
+    if hooks:
+        imports["runtime"] = "flightrecRuntime"
+    if package.kind == "library":
+        imports[package.import_path] = "_"
+    lines = "".join(f'\t{name} "{path}"\n' for path, name in imports.items())
+    text = f"package main\n\nimport (\n{lines})\n"
+    if hooks:
+        text += INSTALL_HOOKS
+    if registers:
+        text += "\nfunc init() { flightrecBridge.RegisterMain(main) }\n"
     if package.kind == "library":
         # Beneath the package, so that it may import one that is internal.
-        text = _AROUND_LIBRARY.format(bridge=BRIDGE_MODULE, package=package.import_path)
+        text += "\nfunc main() {}\n"
         view.add_file(package.folder / "flightrec_main" / "main.go", text)
         return "./flightrec_main"
-    program = package.kind == "program" and not package.registers_main
-    view.add_file(package.folder / _INJECTED, _INTO_PROGRAM if program else _INTO_EXPORTS)
+    view.add_file(package.folder / _INJECTED, text)
     return "."

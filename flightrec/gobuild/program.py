@@ -100,7 +100,7 @@ def _build(
     bridge = bridge_source()
     view = view_modules(folder, bridge, toolchain, scratch, tuple(options))
     env = {**_ENVIRONMENT, **view.env}
-    package = find_package(pattern, folder, [*options, *view.write()], env, toolchain)
+    package = find_package(pattern, folder, view, options, env, toolchain)
     _refuse_shared_source(package, view.modcache, view.goroot)
     injected = inject_bridge(package, view)
     if godebug:
