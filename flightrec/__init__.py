@@ -11,6 +11,7 @@ with flightrec.FlightRecorder(runtime, min_age=5.0) as recorder:
 from flightrec import trace
 from flightrec._version import __version__
 from flightrec.annotate import Region, Task, traced
+from flightrec.departure import Departure
 from flightrec.errors import (
     AlreadyEnabledError,
     BridgeError,
@@ -34,6 +35,7 @@ from flightrec.workload import WorkloadHandle
 __all__ = [
     "AlreadyEnabledError",
     "BridgeError",
+    "Departure",
     "FlightRecorder",
     "FlightRecorderError",
     "ForkedProcessError",

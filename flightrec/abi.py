@@ -174,6 +174,13 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_workload_wake", (), _status),
     ("flightrec_workload_result", (_handle, _buffer, _size, _size_p, _error_p), _status),
     ("flightrec_workload_count", (), ctypes.c_uint64),
+    (
+        "flightrec_departure_next",
+        (ctypes.POINTER(ctypes.c_int32), ctypes.POINTER(ctypes.c_int32), _error_p),
+        _status,
+    ),
+    ("flightrec_departure_go", (ctypes.c_int32,), _status),
+    ("flightrec_departure_wake", (), _status),
     ("flightrec_task_begin", (_handle, _text, _handle_p, _error_p), _status),
     ("flightrec_task_end", (_handle, _error_p), _status),
     ("flightrec_log", (_handle, _text, _text, _error_p), _status),

@@ -87,7 +87,7 @@ class Assembler:
                 )
             finished = self._finish(now_ns)
         self.generation = batch.generation
-        if self.min_time == 0 or batch.time < self.min_time:
+        if batch.time and (self.min_time == 0 or batch.time < self.min_time):
             self.min_time = batch.time
         self._frequency = frequency_in(chunk, batch) or self._frequency
         self._batches += 1

@@ -8,11 +8,13 @@ import os
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from flightrec import annotate
 from flightrec.annotate import Annotations, Region, Task
+from flightrec.departure import Departure, DepartureWatch
 from flightrec.library import Library, bundled_library, is_forked, open_library
 from flightrec.workload import WorkloadHandle, Workloads
 
@@ -30,6 +32,8 @@ class GoRuntime:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._workloads = Workloads(library)
+        self._watch: DepartureWatch | None = None
+        self._watch_lock = threading.Lock()
         self._annotations = Annotations(library)
         self._go_version = library.text("flightrec_go_version")
         self._units = int(library.cdll.flightrec_clock_units_per_second())
@@ -129,6 +133,26 @@ class GoRuntime:
         """
         return Region(self._annotations, name)
 
+    def on_departure(
+        self, callback: Callable[[Departure], object], *, as_program: bool = False
+    ) -> None:
+        """Have a function called when Go is about to end the process, before it does.
+
+        That is when Go code calls ``os.Exit``, or panics with nobody to recover it: the moment to
+        write a snapshot. The function runs on a thread of its own, and the goroutine waits for it.
+        Only libraries from ``flightrec build`` have the hooks for this; with others, and for fatal
+        errors that are no panics (a concurrent map write, say), it is not called.
+
+        :param callback: called with a :class:`Departure`; replaces the one of an earlier call.
+        :param as_program: a panic ends the process with status 2, as in an ordinary Go program;
+            otherwise by SIGABRT, as in a Go library.
+        """
+        self._library.check_fork()
+        with self._watch_lock:
+            if self._watch is not None:
+                self._watch.close()
+            self._watch = DepartureWatch(self._library, callback, as_program=as_program)
+
     def setenv(self, name: str, value: str | None) -> None:
         """Set an environment variable in Go (``os.Setenv``); None unsets it.
 
@@ -170,3 +194,5 @@ def _at_exit(runtime: GoRuntime) -> None:
     """Leave no thread inside Go that would want the interpreter after it is gone."""
     if not is_forked():
         runtime._workloads.close()
+        if runtime._watch is not None:
+            runtime._watch.close()

@@ -16,6 +16,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/trace"
+	"sync/atomic"
 	"time"
 	"unsafe"
 )
@@ -390,6 +391,41 @@ func flightrec_workload_result(handle C.uint64_t, text *C.char, capacity C.size_
 
 //export flightrec_workload_count
 func flightrec_workload_count() C.uint64_t { return C.uint64_t(executions.len()) }
+
+var departing atomic.Pointer[departure]
+
+//export flightrec_departure_next
+func flightrec_departure_next(panics, code *C.int32_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		departuresWatched.Store(true)
+		d := <-departures
+		if d == nil {
+			return errEnded
+		}
+		departing.Store(d)
+		*panics, *code = 0, C.int32_t(d.code)
+		if d.panics {
+			*panics = 1
+		}
+		return nil
+	})
+}
+
+//export flightrec_departure_go
+func flightrec_departure_go(asProgram C.int32_t) C.int32_t {
+	if d := departing.Swap(nil); d != nil {
+		d.goOn <- asProgram != 0
+		return C.FLIGHTREC_OK
+	}
+	return C.FLIGHTREC_UNKNOWN
+}
+
+//export flightrec_departure_wake
+func flightrec_departure_wake() C.int32_t {
+	departuresWatched.Store(false)
+	go func() { departures <- nil }() // nobody may be waiting
+	return C.FLIGHTREC_OK
+}
 
 //export flightrec_task_begin
 func flightrec_task_begin(parent C.uint64_t, name C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {

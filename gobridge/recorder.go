@@ -249,7 +249,7 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 	if active == nil {
 		active = s.window.begin(header.generation)
 	}
-	if active.minTime == 0 || header.time < active.minTime {
+	if header.time != 0 && (active.minTime == 0 || header.time < active.minTime) {
 		active.minTime = header.time
 	}
 	frequency := frequencyIn(chunk, header.payload)

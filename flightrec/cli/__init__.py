@@ -44,7 +44,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     traceback. Ctrl-C ends with 130, as a shell reports it.
     """
     try:
-        args = _parser().parse_args(argv)
+        args = _parse(sys.argv[1:] if argv is None else list(argv))
         code = args.run(args)
         # What is still buffered must fail here, where it can be reported, not at exit.
         sys.stdout.flush()
@@ -65,6 +65,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     return code if isinstance(code, int) else DONE
+
+
+def _parse(argv: list[str]) -> argparse.Namespace:
+    """Parse a command line.
+
+    What stands behind ``--`` becomes ``args.rest``, and words that argparse has no place for become
+    ``args.words``, both for commands that set ``free_words``. argparse itself cannot take
+    positional arguments that stand behind an option's.
+    """
+    parser = _parser()
+    rest = argv[argv.index("--") + 1 :] if "--" in argv else []
+    args, words = parser.parse_known_args(argv[: argv.index("--")] if "--" in argv else argv)
+    options = [word for word in words if word.startswith("-")]
+    if not getattr(args, "free_words", False):
+        options = words + rest
+    if options:
+        parser.error(f"unrecognized arguments: {' '.join(options)}")
+    args.words, args.rest = words, rest
+    return args
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -5,11 +5,17 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, TypeAlias
 
-__all__ = ["add_build_options", "add_go_option", "godebug_setting"]
+from flightrec.errors import FlightRecorderError
+
+__all__ = ["UsageError", "add_build_options", "add_go_option", "godebug_setting"]
 
 if TYPE_CHECKING:
     # argparse has no public name for what add_subparsers returns.
     Subparsers: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+class UsageError(FlightRecorderError):
+    """Wrong usage of a command, found after its options were parsed."""
 
 
 def add_go_option(parser: argparse.ArgumentParser) -> None:

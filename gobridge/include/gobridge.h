@@ -205,6 +205,21 @@ int32_t flightrec_workload_result(uint64_t workload, char *text, size_t capacity
 /* How many workloads run, or have finished and were not asked for their result. Never fails. */
 uint64_t flightrec_workload_count(void);
 
+/* ---- the end of the process ---------------------------------------------------------------- */
+
+/* Waits for a goroutine to call os.Exit, or to panic with nobody to recover it, and holds it there:
+ * *panics says which, *code is os.Exit's. From the first call on such goroutines wait for it. Only
+ * in a library from flightrec build, which puts the hooks for it into the Go runtime.
+ * FLIGHTREC_ENDED: flightrec_departure_wake was called. */
+int32_t flightrec_departure_next(int32_t *panics, int32_t *code, flightrec_error *error);
+
+/* Lets that goroutine go on, which ends the process. as_program: a panic ends it with status 2, as
+ * that of an ordinary Go program, and not by SIGABRT. */
+int32_t flightrec_departure_go(int32_t as_program);
+
+/* Makes the flightrec_departure_next that waits return; os.Exit and panics wait no more. */
+int32_t flightrec_departure_wake(void);
+
 /* ---- annotations (runtime/trace) ---------------------------------------------------------- */
 
 /* Begins a task under parent, 0 for none. */
