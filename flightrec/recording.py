@@ -246,9 +246,10 @@ class Recording:
             return
         if status == Status.TIMEOUT:
             raise TimeoutError(f"the Go runtime did not end the generation within {timeout} s")
-        self._thread.join()  # it has the first error, and nothing to wait for
-        if self._failure is not None:
-            raise self._failure
+        if status not in (Status.PANIC, Status.UNKNOWN):
+            self._thread.join()  # the session has ended, and this thread has its first error
+            if self._failure is not None:
+                raise self._failure
         raise error_for("flightrec_session_flush", status, error)
 
     def feed(self, chunk: bytes) -> None:

@@ -288,6 +288,9 @@ func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statist
 	return withSession(handle, to, func(s *session) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
+		if s.closed {
+			return errEnded
+		}
 		s.window.release(s.consumer.released())
 		w := &s.window
 		queued, deliveries := s.consumer.stats()

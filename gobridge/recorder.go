@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"runtime/trace"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -95,6 +97,7 @@ type session struct {
 	pending  []run  // not pushed yet
 	waiting  uint64 // bytes of batches in pending
 	pushed   uint64 // runs ever pushed
+	newest   uint64 // the last generation that was completed; 0 if none was
 	totals   totals
 }
 
@@ -247,6 +250,9 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 		deliver, active = true, nil
 	}
 	if active == nil {
+		if s.newest != 0 && header.generation != s.newest+1 {
+			return deliver, s.broken(&formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, s.newest), 1, header.generation})
+		}
 		active = s.window.begin(header.generation)
 	}
 	if header.time != 0 && (active.minTime == 0 || header.time < active.minTime) {
@@ -378,6 +384,7 @@ func (s *session) endLocked(g *generation) error {
 		return s.broken(&formatError{text: fmt.Sprintf("broken trace: failed to find frequency event in generation %d", g.number), generation: g.number})
 	}
 	s.totals.generations++
+	s.newest = g.number
 	if g.lost {
 		s.window.dropNewest()
 		s.totals.dropped++
@@ -556,9 +563,11 @@ func (s *session) unpin(handle, number uint64) error {
 
 // headerVersion returns the minor version in a trace's header, 0 if it is not such a header.
 func headerVersion(header []byte) int {
-	minor := 0
-	if _, err := fmt.Sscanf(string(header[:headerBytes]), "go 1.%d trace", &minor); err != nil {
+	text, isGo := strings.CutPrefix(string(header[:headerBytes]), "go 1.")
+	digits, rest, _ := strings.Cut(text, " ")
+	minor, err := strconv.ParseUint(digits, 10, 16)
+	if !isGo || err != nil || strings.TrimRight(rest, "\x00") != "trace" {
 		return 0
 	}
-	return minor
+	return int(minor)
 }

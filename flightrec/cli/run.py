@@ -34,7 +34,7 @@ def configure(subparsers: Subparsers) -> None:
         "run",
         help="run Go code under the recorder, and leave a snapshot",
         usage="flightrec run [options] TARGET [KEY=VALUE …] [-- ARGS …]",
-        epilog="KEY=VALUE: a workload's arguments; a value is JSON, or else text. ARGS: a program's.",
+        epilog="KEY=VALUE: arguments of a workload; a value is JSON, or text. ARGS: a program's.",
         description="Run a Go program, a library's workload or a bundled workload, and keep the "
         "last seconds of its trace. The snapshot is written when it ends: by returning, os.Exit, a "
         "panic, Ctrl-C, SIGTERM or --duration; and whenever SIGUSR1 arrives. A program's exit "
