@@ -37,6 +37,7 @@ class Assembler:
         self._chunks: list[bytes] = []
         self._batches = 0
         self._in_band = False
+        self._newest = 0  # the last generation that was completed; 0 if that is not known
 
     def write(self, chunk: bytes, *, now_ns: int) -> PlainGeneration | None:
         """Take one chunk: the header, one whole batch, or the end of a generation.
@@ -86,6 +87,12 @@ class Assembler:
                     generation=batch.generation,
                 )
             finished = self._finish(now_ns)
+        elif not self.generation and self._newest and batch.generation != self._newest + 1:
+            raise TraceFormatError(
+                f"broken trace: generation {batch.generation} follows generation {self._newest}",
+                offset=self.offset + 1,
+                generation=batch.generation,
+            )
         self.generation = batch.generation
         if batch.time and (self.min_time == 0 or batch.time < self.min_time):
             self.min_time = batch.time
@@ -145,10 +152,12 @@ class Assembler:
             chunks=tuple(self._chunks),
         )
         self.discard()
+        self._newest = finished.number
         return finished
 
     def discard(self) -> None:
-        """Forget the active generation."""
+        """Forget the active generation; others may be missing after it."""
+        self._newest = 0
         self.generation = self.nbytes = self.min_time = self._frequency = self._batches = 0
         self._chunks = []
 

@@ -68,14 +68,12 @@ def _uvarint(data: bytes | memoryview, at: int) -> tuple[int, int]:
     value = shift = 0
     for end in range(at, len(data)):
         byte = data[end]
+        if shift > 63 or (shift == 63 and 1 < byte < 0x80):
+            return 0, -2
         if byte < 0x80:
-            if shift == 63 and byte > 1:
-                return 0, -2
             return value | byte << shift, end + 1
         value |= (byte & 0x7F) << shift
         shift += 7
-        if shift > 63:
-            return 0, -2
     return 0, -1
 
 
