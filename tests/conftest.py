@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import gc
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 import flightrec
@@ -16,15 +17,20 @@ from flightrec import library, recording
 from flightrec.toolchain import Toolchain
 from tests import helpers, helpers_go
 
+# `make fuzz` chooses the second one; a busy machine is no failure.
+hypothesis.settings.register_profile("flightrec", deadline=None, max_examples=1000)
+hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=100_000)
+hypothesis.settings.load_profile("flightrec")
+
 _outcome = pytest.StashKey[bool]()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
-) -> Iterator[None]:
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Note whether the test itself went wrong."""
-    report: Any = yield
+    report = yield
     if report.when == "call":
         item.stash[_outcome] = report.failed
     return report
