@@ -13,6 +13,16 @@
 file, unordered and fast. Nothing here needs Go.
 """
 
+from flightrec.trace.allocfree import (
+    AllocFree,
+    AllocFreeInfo,
+    Change,
+    GoroutineStack,
+    GoType,
+    HeapObject,
+    HeapSpan,
+    Memory,
+)
 from flightrec.trace.batches import Batch, batches
 from flightrec.trace.errors import TruncatedTraceError
 from flightrec.trace.events import (
@@ -45,11 +55,16 @@ from flightrec.trace.reader import Reader, read
 from flightrec.trace.stacks import NO_STACK, Frame, Stack
 from flightrec.trace.states import GoState, ProcState
 from flightrec.trace.tables import ClockSnapshot
+from flightrec.trace.text import go_text
+from flightrec.trace.wireevents import WireEvent, wire_events
 
 __all__ = [
     "EVENT_CLASSES",
     "NO_STACK",
+    "AllocFree",
+    "AllocFreeInfo",
     "Batch",
+    "Change",
     "ClockSnapshot",
     "Event",
     "EventBase",
@@ -58,10 +73,15 @@ __all__ = [
     "Frame",
     "Generation",
     "GoState",
+    "GoType",
+    "GoroutineStack",
     "GoroutineTransition",
+    "HeapObject",
+    "HeapSpan",
     "Kind",
     "Label",
     "Log",
+    "Memory",
     "Metric",
     "ProcState",
     "ProcTransition",
@@ -80,6 +100,9 @@ __all__ = [
     "TaskBegin",
     "TaskEnd",
     "TruncatedTraceError",
+    "WireEvent",
     "batches",
+    "go_text",
     "read",
+    "wire_events",
 ]

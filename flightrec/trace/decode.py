@@ -61,7 +61,7 @@ class Timescale:
         return int(product)
 
 
-def _to_signed(value: int, event_type: int, index: int) -> int | None:
+def _to_signed(value: int, event_type: int, index: int) -> Any:
     """``value``, which has the top bit set, as the event's argument ``index`` means it."""
     if index not in _SIGNED[event_type]:
         return value
@@ -212,9 +212,13 @@ def _decode_and_scale(
     """
     assert scale is not None
     records, trouble = decode_events(data, start, None)
-    before, time, out = start, scale.ns(start), []
+    before, time = start, scale.ns(start)
+    out: list[Record] = []
     for record in records:
-        time += scale.ns(record[0] - before)
+        step = scale.ns(record[0] - before)
+        if step < 0:  # More ns than an int64 has.
+            return _decode_with_care(data, start, scale)
+        time += step
         before = record[0]
         out.append((time, *record[1:]))
     if time >= _SIGN:

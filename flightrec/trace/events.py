@@ -23,7 +23,7 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Mapping
-from typing import Final, NamedTuple, Union
+from typing import Final, NamedTuple, TypeAlias, cast, get_args
 
 from flightrec.trace.spec import EXPERIMENTS, SPECS
 from flightrec.trace.stacks import Stack
@@ -179,15 +179,15 @@ class EventBase:
     def __eq__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return tuple.__eq__(self, other)  # type: ignore[arg-type,type-var]
+        return tuple.__eq__(cast("tuple[object, ...]", self), other)
 
     def __ne__(self, other: object) -> bool:
         if type(self) is not type(other):
             return NotImplemented
-        return tuple.__ne__(self, other)  # type: ignore[arg-type,type-var]
+        return tuple.__ne__(cast("tuple[object, ...]", self), other)
 
     def __hash__(self) -> int:
-        return tuple.__hash__(self)  # type: ignore[arg-type]
+        return tuple.__hash__(cast("tuple[object, ...]", self))
 
 
 class ExperimentalBatch(NamedTuple):
@@ -464,31 +464,30 @@ class Experimental(EventBase, _Experimental):
     @property
     def arguments(self) -> dict[str, int]:
         """The arguments by their names in the wire format."""
-        return dict(zip(SPECS[self.type].values, self.values))
+        return dict(zip(SPECS[self.type].values, self.values, strict=True))
 
 
 #: Either kind of state transition.
-StateTransition = Union[GoroutineTransition, ProcTransition]
+StateTransition: TypeAlias = GoroutineTransition | ProcTransition
 
 #: Any event.
-Event = Union[
-    Sync,
-    Metric,
-    Label,
-    StackSample,
-    RangeBegin,
-    RangeActive,
-    RangeEnd,
-    TaskBegin,
-    TaskEnd,
-    RegionBegin,
-    RegionEnd,
-    Log,
-    GoroutineTransition,
-    ProcTransition,
-    Experimental,
-]
+Event: TypeAlias = (
+    Sync
+    | Metric
+    | Label
+    | StackSample
+    | RangeBegin
+    | RangeActive
+    | RangeEnd
+    | TaskBegin
+    | TaskEnd
+    | RegionBegin
+    | RegionEnd
+    | Log
+    | GoroutineTransition
+    | ProcTransition
+    | Experimental
+)
 
 #: All event types.
-EVENT_CLASSES: Final[tuple[type[Event], ...]] = Event.__args__  # type: ignore[attr-defined]
-
+EVENT_CLASSES: Final[tuple[type[Event], ...]] = get_args(Event)

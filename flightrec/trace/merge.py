@@ -15,7 +15,7 @@ from flightrec.trace.generations import GenerationData
 from flightrec.trace.ordering import BrokenOrderError, OrderState, rules_for
 from flightrec.trace.sorting import sort_by_time
 from flightrec.trace.spec import SPECS
-from flightrec.trace.stacks import NO_STACK
+from flightrec.trace.stacks import NO_STACK, Stack
 
 __all__ = ["merge", "sync_event"]
 
@@ -114,9 +114,7 @@ def merge(data: GenerationData, state: OrderState, syncs: int, last: int) -> Ite
             else:
                 cursor.at = at
                 cursor.time = time
-                if time != NEVER:
-                    sift_down(heap, 0)
-                elif _next_batch(cursor, data):
+                if time != NEVER or _next_batch(cursor, data):
                     sift_down(heap, 0)
                 else:
                     remove(heap, 0)
@@ -193,7 +191,7 @@ def sync_event(data: GenerationData | None, info: Generation, n: int, time: int)
 def _sample(
     time: int,
     sample: tuple[int, int | None, int | None, int | None, int],
-    stacks: dict[int, object],
+    stacks: dict[int, Stack],
     info: Generation,
 ) -> StackSample:
     _, goroutine, proc, thread, stack = sample
@@ -228,9 +226,7 @@ def _refused(error: Exception, cursor: Cursor, at: int, number: int) -> TraceFor
     batch, offset = _place(cursor, at)
     name = SPECS[cursor.records[at][1]].name
     why = _missing(error) if isinstance(error, KeyError) else str(error)
-    return broken(
-        f"{name}: {why}", offset=offset, generation=number, thread=cursor.m, batch=batch
-    )
+    return broken(f"{name}: {why}", offset=offset, generation=number, thread=cursor.m, batch=batch)
 
 
 def _missing(error: KeyError) -> str:
@@ -244,7 +240,7 @@ def _stuck(heap: list[Cursor]) -> str:
         record = cursor.records[cursor.at]
         spec = SPECS[record[1]]
         values = ("none" if value is None else value for value in record[2:])
-        told = " ".join(f"{name}={value}" for name, value in zip(spec.values, values))
+        told = " ".join(f"{name}={value}" for name, value in zip(spec.values, values, strict=True))
         owner = "no M" if cursor.m is None else f"M {cursor.m}"
         waiting.append(f"{owner}: {spec.name} {told}".rstrip())
     if len(heap) > _SHOWN:

@@ -18,6 +18,7 @@ from flightrec.trace.source import Input, Source
 
 __all__ = ["Reader", "read"]
 
+
 def read(source: Source, *, on_truncated: Literal["raise", "stop"] = "raise") -> Reader:
     """Read a Go execution trace: its events, in order.
 
@@ -65,7 +66,7 @@ class Reader(Iterator[Event]):
             self._input.close()
             raise
         self._chunks = _chunks(self._input, self.version, stop_if_truncated=stop_if_truncated)
-        self._events = chain.from_iterable(self._chunks)
+        self._events: Iterator[Event] = chain.from_iterable(self._chunks)
 
     def __iter__(self) -> Iterator[Event]:
         """The rest of the events; the same ones, so only one loop may go over them."""
@@ -84,6 +85,7 @@ class Reader(Iterator[Event]):
     def close(self) -> None:
         """Stop reading and close the file, if a path was given. Called by itself at the end."""
         self._chunks.close()
+        self._events = iter(())
         self._input.close()
 
     def __enter__(self) -> Reader:

@@ -7,11 +7,11 @@ import os
 import zlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, Protocol, Union, runtime_checkable
+from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 
 from flightrec.trace.errors import TruncatedTraceError, broken
 
-__all__ = ["Input", "Readable", "Source", "WritesItself"]
+__all__ = ["HasBytes", "Input", "Readable", "Source", "WritesItself"]
 
 _CHUNK: Final = 1 << 20
 _GZIP_MAGIC: Final = b"\x1f\x8b"
@@ -30,12 +30,17 @@ class WritesItself(Protocol):
     def write_to(self, file: Any, /) -> object: ...
 
 
-class _HasBytes(Protocol):
+@runtime_checkable
+class HasBytes(Protocol):
+    """A snapshot, or anything else that can become bytes."""
+
     def __bytes__(self) -> bytes: ...
 
 
 #: What a trace can be read from.
-Source = Union[str, "os.PathLike[str]", bytes, bytearray, memoryview, Readable, WritesItself, _HasBytes]
+Source: TypeAlias = (
+    str | os.PathLike[str] | bytes | bytearray | memoryview | Readable | WritesItself | HasBytes
+)
 
 
 class Input:
@@ -91,7 +96,7 @@ def _nothing() -> None:
 
 def _open(source: Source) -> tuple[Callable[[int], bytes], Callable[[], None]]:
     if isinstance(source, (str, os.PathLike)):
-        file = Path(source).open("rb", buffering=0)
+        file = Path(source).open("rb", buffering=0)  # noqa: SIM115
         return _checked(file.read), file.close
     if isinstance(source, (bytes, bytearray, memoryview)):
         return _Once(bytes(source)).read, _nothing
@@ -102,7 +107,7 @@ def _open(source: Source) -> tuple[Callable[[int], bytes], Callable[[], None]]:
         held = io.BytesIO()
         source.write_to(held)
         return _Once(held.getvalue()).read, _nothing
-    if hasattr(source, "__bytes__"):
+    if isinstance(source, HasBytes):
         return _Once(bytes(source)).read, _nothing
     raise TypeError(
         "a trace is read from a path, a binary file, bytes or a snapshot, "

@@ -32,10 +32,10 @@ _NO_TASK: Final = (1 << 64) - 1
 
 
 def go_text(event: Event, *, stacks: bool = True) -> str:
-    """One event in Go's form: a line, then its stacks, each frame on two lines.
+    r"""One event in Go's form: a line, then its stacks, each frame on two lines.
 
     A stack with no frames is left out. Text that was not UTF-8 stands in frames as surrogate
-    escapes, as in :class:`~flightrec.trace.stacks.Frame`, and as ``\\x..`` in quoted strings.
+    escapes, as in :class:`~flightrec.trace.stacks.Frame`, and as ``\x..`` in quoted strings.
     ``stacks=False`` gives the line alone. Mirrors ``Event.String`` of Go's ``internal/trace``.
     """
     line = (
@@ -96,9 +96,7 @@ def _details(event: Event) -> str:
             f" Reason={go_quote(event.reason)}"
         )
     if isinstance(event, ProcTransition):
-        return (
-            f' ProcID={_or_none(event.procid)} {event.from_state}->{event.to_state} Reason=""'
-        )
+        return f' ProcID={_or_none(event.procid)} {event.from_state}->{event.to_state} Reason=""'
     if isinstance(event, Metric):
         return f" Name={go_quote(event.name)} Value={_value(event.value)}"
     if isinstance(event, Label):

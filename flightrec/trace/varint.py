@@ -17,9 +17,7 @@ class VarintError(ValueError):
     """
 
     def __init__(self, *, truncated: bool) -> None:
-        super().__init__(
-            "a varint is cut off" if truncated else "a varint has more than 64 bits"
-        )
+        super().__init__("a varint is cut off" if truncated else "a varint has more than 64 bits")
         self.truncated = truncated
 
 

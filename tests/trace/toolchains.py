@@ -51,20 +51,22 @@ def toolchains() -> tuple[Toolchain, ...]:
 
     FLIGHTREC_TOOLCHAINS has GOROOTs, or folders with toolchains in them, separated like PATH.
     """
-    found = {}
+    found: dict[str, Toolchain] = {}
     for goroot in _candidates():
         version = goroot / "VERSION"
         if (goroot / "bin" / "go").exists() and version.is_file():
             words = version.read_text().split()
             found.setdefault(words[0], Toolchain(goroot.resolve(), words[0]))
-    return tuple(sorted(found.values(), key=lambda tool: [int(n) for n in re.findall(r"\d+", tool.version)]))
+    return tuple(
+        sorted(found.values(), key=lambda tool: [int(n) for n in re.findall(r"\d+", tool.version)])
+    )
 
 
 def _candidates() -> list[Path]:
     candidates = []
     go = shutil.which("go")
     if go is not None:
-        goroot = subprocess.run(  # noqa: S603
+        goroot = subprocess.run(
             [go, "env", "GOROOT"], capture_output=True, text=True, check=True
         ).stdout.strip()
         candidates.append(Path(goroot))

@@ -12,6 +12,7 @@ accept the same traces.
 
 from __future__ import annotations
 
+from flightrec.trace.events import Generation
 from flightrec.trace.ordering.gc import gc_rules
 from flightrec.trace.ordering.goroutines import goroutine_rules
 from flightrec.trace.ordering.misc import misc_rules
@@ -21,7 +22,6 @@ from flightrec.trace.ordering.syscalls import syscall_rules
 from flightrec.trace.ordering.user import user_rules
 from flightrec.trace.spec import EVENT_TYPES
 from flightrec.trace.tables import Tables
-from flightrec.trace.events import Generation
 
 __all__ = ["BrokenOrderError", "MState", "OrderState", "Rule", "rules_for"]
 

@@ -161,12 +161,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
     def go_start(ms: MState, record: Record, time: int) -> Event | None:
         _, _, g, seq = record
         found = gs.get(g)
-        if (
-            found is None
-            or found.status != g_runnable
-            or seq != found.seq + 1
-            or found.gen != gen
-        ):
+        if found is None or found.status != g_runnable or seq != found.seq + 1 or found.gen != gen:
             return None
         p = ms.p
         if p is None or ms.g is not None:
@@ -184,12 +179,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
         # Anything can unblock a goroutine, even what has no proc, so the M is not looked at.
         _, _, g, seq, stack = record
         found = gs.get(g)
-        if (
-            found is None
-            or found.status != g_waiting
-            or seq != found.seq + 1
-            or found.gen != gen
-        ):
+        if found is None or found.status != g_waiting or seq != found.seq + 1 or found.gen != gen:
             return None
         found.status = g_runnable
         found.seq = seq

@@ -40,9 +40,7 @@ def misc_rules(state: OrderState, tables: Tables, generation: Generation) -> dic
     def heap_metric(name: str) -> Rule:
         def heap(ms: MState, record: Record, time: int) -> Event | None:
             need_proc(ms)
-            return new(
-                Metric, (time, ms.g, ms.p, ms.m, NO_STACK, generation, name, record[2])
-            )
+            return new(Metric, (time, ms.g, ms.p, ms.m, NO_STACK, generation, name, record[2]))
 
         return heap
 

@@ -82,9 +82,7 @@ def proc_rules(state: OrderState, tables: Tables, generation: Generation) -> dic
         found.status = ProcStatus.RUNNING
         found.seq = seq
         ms.p = p
-        return new(
-            ProcTransition, (time, ms.g, None, ms.m, NO_STACK, generation, p, idle, running)
-        )
+        return new(ProcTransition, (time, ms.g, None, ms.m, NO_STACK, generation, p, idle, running))
 
     def proc_stop(ms: MState, record: Record, time: int) -> Event | None:
         p = ms.p

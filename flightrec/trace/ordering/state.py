@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final, Optional
+from typing import Any, Final
 
 from flightrec.trace.decode import Record
 from flightrec.trace.events import Event
@@ -21,7 +21,7 @@ __all__ = [
 
 #: ``rule(ms, record, time)``: the event that ``record`` of M ``ms`` makes at ``time``, or None
 #: if it cannot come yet. Events that come with it are left in ``OrderState.extra``.
-Rule = Callable[["MState", Record, int], Optional[Event]]
+Rule = Callable[["MState", Record, int], Event | None]
 
 #: A range in flight: its begin event's type, the kind's string id, the event's name for it.
 Range = tuple[int, int, str]

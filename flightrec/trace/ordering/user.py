@@ -43,9 +43,7 @@ def user_rules(state: OrderState, tables: Tables, generation: Generation) -> dic
         name = strings[name_id]
         need_goroutine(ms)
         tasks[task] = (parent, name)
-        return TaskBegin(
-            time, ms.g, ms.p, ms.m, stacks[stack], generation, task, parent, name
-        )
+        return TaskBegin(time, ms.g, ms.p, ms.m, stacks[stack], generation, task, parent, name)
 
     def task_end(ms: MState, record: Record, time: int) -> Event | None:
         _, _, task, stack = record

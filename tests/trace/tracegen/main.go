@@ -58,7 +58,6 @@ func run(out string, duration time.Duration, names []string, profile bool, limit
 	defer file.Close()
 	counted := &countingWriter{w: file, limit: limit, reached: cancel}
 	if profile {
-		runtime.SetCPUProfileRate(1000)
 		if err := pprof.StartCPUProfile(io.Discard); err != nil {
 			return err
 		}
