@@ -92,7 +92,7 @@ class Run(ctypes.Structure):
         ("batches", ctypes.c_uint64),
         ("min_time", ctypes.c_uint64),
         ("frequency", ctypes.c_uint64),
-        ("asked", ctypes.c_uint64),
+        ("overhead", ctypes.c_uint64),
         ("data", ctypes.c_void_p),
         ("flags", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),

@@ -71,7 +71,7 @@ class Recording:
         self._active = _Active()
         self._released = 0  # the newest generation that has left the ring; the bridge frees them
         self._overhead = 0
-        self._advance_bytes = early_advance_bytes(options.max_bytes, 0)
+        self._advance_bytes = early_advance_bytes(options.max_bytes, 0, options.ceiling)
         self._peak_plain = 0
         self._refusal: BaseException | None = None
         self._failure: BaseException | None = None
@@ -137,6 +137,8 @@ class Recording:
                 self._header = ctypes.string_at(run.data, run.bytes)
             else:
                 self._drop(run.generation)
+                if run.overhead:
+                    self._pace(run.overhead)
             return
         active = self._active
         if active.number != run.generation:
@@ -157,8 +159,8 @@ class Recording:
                 session=self.session,
             )
         )
-        if run.asked:
-            self._pace(active.nbytes - run.asked)
+        if run.overhead:
+            self._pace(run.overhead)
 
     def _consume_chunk(self, run: abi.Run) -> None:
         if run.flags & RunFlag.DROPPED:
@@ -210,7 +212,7 @@ class Recording:
     def _pace(self, overhead: int) -> None:
         """Learn from a generation that was ended early how much it grew after that."""
         self._overhead = overhead if not self._overhead else (3 * self._overhead + overhead) // 4
-        wanted = early_advance_bytes(self.options.max_bytes, self._overhead)
+        wanted = early_advance_bytes(self.options.max_bytes, self._overhead, self.options.ceiling)
         if abs(wanted - self._advance_bytes) * 8 > self._advance_bytes:
             self._advance_bytes = wanted
             self._cdll.flightrec_session_set_advance_bytes(self.session, wanted, None)

@@ -73,13 +73,18 @@ def trim(ring: tuple[G, ...], others: int, limit: int) -> tuple[G, ...]:
 SMALLEST_GENERATION_BYTES = 256 << 10
 
 
-def early_advance_bytes(max_bytes: int, overhead: int) -> int:
+def early_advance_bytes(max_bytes: int, overhead: int, ceiling: int) -> int:
     """Return the size at which a generation is to be ended early.
 
     A fifth of the window, so that the ring can shed whole generations and still hold ``max_bytes``
     below a ceiling of 1.25 times that. ``overhead`` is what a generation grows by after its end
     was asked for: every goroutine announces itself, and stacks and strings are written out. It
-    comes off the fifth; but with so many goroutines that it is most of it, a generation still
-    gets as many bytes of events as of overhead, or the runtime would do little else than advance.
+    comes off the fifth. With so many goroutines that it is most of the fifth, a generation still
+    gets as many bytes of events as of overhead, or the runtime would do little else than advance;
+    but only if two such generations, or else one, fit below the ceiling.
     """
-    return max(max_bytes // 5 - overhead, overhead, SMALLEST_GENERATION_BYTES)
+    wanted = max(max_bytes // 5 - overhead, overhead)
+    fits = ceiling // 2 - overhead
+    if fits < SMALLEST_GENERATION_BYTES:
+        fits = ceiling - overhead * 5 // 4
+    return max(min(wanted, fits), SMALLEST_GENERATION_BYTES)

@@ -27,7 +27,7 @@ type run struct {
 	batches    uint64
 	minTime    uint64
 	frequency  uint64
-	asked      uint64
+	overhead   uint64
 	data       unsafe.Pointer
 	flags      uint32
 	_          uint32
@@ -279,6 +279,7 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
 	r.generation, r.bytes = active.number, uint64(len(chunk))
 	s.totals.bytes += r.bytes
+	active.written += r.bytes
 	if s.options.flags&optionChunks != 0 {
 		if err := s.boundQueueLocked(r.bytes); err != nil {
 			return err
@@ -346,7 +347,7 @@ func (s *session) noteLocked(r run) {
 			if r.frequency != 0 {
 				last.frequency = r.frequency
 			}
-			last.asked = r.asked
+			last.overhead = r.overhead
 			last.flags = r.flags
 			return
 		}
@@ -388,11 +389,12 @@ func (s *session) endLocked(g *generation) error {
 	if g.lost {
 		s.window.dropNewest()
 		s.totals.dropped++
+		s.noteLocked(run{generation: g.number, overhead: g.overhead(), flags: runDropped})
 		return nil
 	}
 	g.finish()
 	s.window.release(s.consumer.released())
-	s.noteLocked(run{generation: g.number, asked: g.asked, flags: runEnds})
+	s.noteLocked(run{generation: g.number, overhead: g.overhead(), flags: runEnds})
 	if s.options.flags&optionChunks != 0 {
 		s.window.dropNewest() // the consumer has the data
 	}

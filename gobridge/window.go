@@ -8,11 +8,20 @@ type generation struct {
 	minTime   uint64 // smallest batch time, trace clock units; 0 before the first
 	frequency uint64 // trace clock units per second; 0 until its event was seen
 	asked     uint64 // its size when an early advance was asked for, 0 if none was
+	written   uint64 // bytes it was given, whether or not it still has them
 	complete  bool
 	lost      bool // it outgrew the ceiling by itself, and what it had is gone
 	blocks    []*block
 	pins      int  // snapshots that hold it
 	left      bool // no longer in the window: goes when the last pin does
+}
+
+// overhead is what the generation grew by after an early advance was asked for, 0 if none was.
+func (g *generation) overhead() uint64 {
+	if g.asked == 0 {
+		return 0
+	}
+	return g.written - g.asked
 }
 
 // append copies one chunk to the end of the generation.

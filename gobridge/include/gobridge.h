@@ -95,7 +95,8 @@ typedef struct {
     uint64_t batches;   /* an end-of-generation byte (Go 1.26 and later) counts as bytes only */
     uint64_t min_time;  /* smallest batch time; 0 if there is none */
     uint64_t frequency; /* if one of them has it, else 0 */
-    uint64_t asked;     /* with RUN_ENDS: the generation's size when an early end was asked for */
+    uint64_t overhead;  /* with RUN_ENDS, or RUN_DROPPED for a generation that outgrew the ceiling
+                         * by itself: how much it grew after its early end was asked for */
     const void *data;   /* the bytes, with OPTION_CHUNKS, else NULL; valid during the callback */
     uint32_t flags;     /* FLIGHTREC_RUN_* */
     uint32_t reserved;
