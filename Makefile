@@ -81,7 +81,7 @@ bench-quick: setup ## the same, one short round
 
 .PHONY: fuzz
 fuzz: setup ## the generated tests, with many more examples
-	$(PY) -m pytest -m fuzz --hypothesis-profile=fuzz $(ARGS)
+	$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
 
 .PHONY: dist
 dist: setup ## build the sdist and the wheel into dist

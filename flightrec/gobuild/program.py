@@ -53,13 +53,14 @@ def build(
     The package needs no change, and nothing is written into its folder or module. It may be an
     ordinary program, a package main with C functions of its own, or a library package that exports
     C functions or registers workloads. Workspaces, vendor folders, build tags, GOFLAGS and
-    read-only folders are respected. What Go builds, Go caches: a second build takes about a second.
+    read-only folders are respected. cgo is always on: a shared library needs it. What Go builds, Go caches: a second build takes about a second.
 
     May be called from several threads at once, and for several outputs.
 
     :param package: a folder; or an import path as seen from the current folder; or
         ``import/path@version``, which Go downloads, as ``go run`` would.
-    :param output: the library's path; its folder is made if need be.
+    :param output: the library's path; its folder is made if need be. For a package with C
+        functions of its own, Go writes their header beside it.
     :param go: the go command or its GOROOT; otherwise as :func:`flightrec.toolchain.find_toolchain`
         finds it.
     :param godebug: GODEBUG settings to build in, on top of those that the module has; for what can
@@ -105,8 +106,9 @@ def _build(
     injected = inject_bridge(package, view)
     if godebug:
         settings = ",".join(filter(None, (package.default_godebug, godebug)))
-        users = (flag_values(view.goflags, "ldflags") or [""])[-1]
-        options.append(f"-ldflags={users} -X=runtime.godebugDefault={settings}".replace("= ", "="))
+        # The linker takes the last -X for a variable; Go's own, from go.mod, comes before these.
+        users = flag_values(view.goflags, "ldflags")[-1:]
+        options.append("-ldflags=" + " ".join([*users, f"-X=runtime.godebugDefault={settings}"]))
     target.parent.mkdir(parents=True, exist_ok=True)
     toolchain.run(
         "build",
