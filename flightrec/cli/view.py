@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +42,8 @@ def run(args: argparse.Namespace) -> int:
         pass  # a missing file is our error to tell
     http = [f"-http={args.http}"] if args.http else []
     command = [str(toolchain.go), "tool", "trace", *http, str(file)]
-    with subprocess.Popen(command, env=toolchain.env()) as viewer:
-        try:
-            return 1 if viewer.wait() else 0
-        except KeyboardInterrupt:
-            viewer.terminate()
-            return 0
+    if os.name == "posix":
+        # Become the viewer: Ctrl-C, kill and a closed terminal then end it, and leave nothing.
+        sys.stdout.flush()
+        os.execve(command[0], command, toolchain.env())
+    return 1 if subprocess.run(command, env=toolchain.env(), check=False).returncode else 0

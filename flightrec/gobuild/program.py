@@ -53,7 +53,8 @@ def build(
     The package needs no change, and nothing is written into its folder or module. It may be an
     ordinary program, a package main with C functions of its own, or a library package that exports
     C functions or registers workloads. Workspaces, vendor folders, build tags, GOFLAGS and
-    read-only folders are respected. cgo is always on: a shared library needs it. What Go builds, Go caches: a second build takes about a second.
+    read-only folders are respected; cgo is always on, as a shared library needs it. What Go builds,
+    Go caches: a second build takes about a second.
 
     May be called from several threads at once, and for several outputs.
 
