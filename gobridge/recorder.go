@@ -447,10 +447,27 @@ func (s *session) stop() {
 		foreign := s.foreign
 		s.mu.Unlock()
 		if !foreign && s.options.flags&optionReplay == 0 {
-			trace.Stop()
+			if s.reads() {
+				trace.Stop()
+			} else {
+				s.finish(errForeignStop)
+			}
 		}
 		s.finish(nil)
 	})
+}
+
+// reads says whether the trace that runs is still ours: every advance brings its reader something.
+func (s *session) reads() bool {
+	s.mu.Lock()
+	before := s.totals.offset
+	s.mu.Unlock()
+	s.advances.begin()
+	runtime_traceAdvance(false)
+	s.advances.end()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.over || s.totals.offset != before
 }
 
 // flush ends the active generation and pushes all that is known of it. It returns how many runs
