@@ -322,7 +322,6 @@ def _mutate(stream: list[bytes], data: st.DataObject) -> None:
             stream.insert(at, data.draw(st.sampled_from([b"", END, END * 2, b"\x31\x01", b"\x01"])))
 
 
-@pytest.mark.fuzz
 @given(data=st.data())
 def test_mutations(runtime: flightrec.GoRuntime, small: Stream, data: st.DataObject) -> None:
     """A real stream with a few wrongs done to it gets the same verdict from both twins."""
@@ -337,7 +336,6 @@ def test_mutations(runtime: flightrec.GoRuntime, small: Stream, data: st.DataObj
     assert assemble_native(runtime, stream) == plain
 
 
-@pytest.mark.fuzz
 @given(
     header=st.binary(min_size=14, max_size=20)
     | st.text("go 1.26trace+-_\0x", min_size=12, max_size=18).map(str.encode)
@@ -354,7 +352,6 @@ def test_headers(runtime: flightrec.GoRuntime, header: bytes) -> None:
     assert assemble_native(runtime, stream) == assemble_plain(stream)
 
 
-@pytest.mark.fuzz
 @given(
     st.lists(
         st.tuples(

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from flightrec.ring import SMALLEST_GENERATION_BYTES, early_advance_bytes, retain, trim
-
-pytestmark = pytest.mark.fuzz
 
 
 class Gen(NamedTuple):

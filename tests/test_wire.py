@@ -108,7 +108,6 @@ def _check_verdict(chunk: bytes) -> None:
         assert wire.frequency_in(chunk, parsed) >= 0
 
 
-@pytest.mark.fuzz
 @given(data=st.data())
 def test_mutations(stream: Stream, data: st.DataObject) -> None:
     """A mutated real batch is refused with an offset, or parsed; never anything else."""
@@ -119,7 +118,6 @@ def test_mutations(stream: Stream, data: st.DataObject) -> None:
     _check_verdict(bytes(chunk))
 
 
-@pytest.mark.fuzz
 @given(st.binary(max_size=40))
 @example(b"")
 @example(b"\x01")
