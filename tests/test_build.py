@@ -6,7 +6,8 @@ import json
 import shutil
 import subprocess
 import time
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -330,6 +331,100 @@ def test_names_of_the_package_do_not_clash(tmp_path: Path) -> None:
     main = HELLO + "\nvar gobridge, flightrec int\n\nfunc init() { gobridge++ }\n"
     write_tree(tmp_path / "src", {"go.mod": GO_MOD, "main.go": main})
     assert run_main(build(tmp_path / "src", tmp_path / "lib.so").library) == "hello\n"
+
+
+def publish(proxy: Path, module: str, version: str, files: Mapping[str, str]) -> None:
+    """Write a module version into a folder that GOPROXY can name."""
+    folder = proxy / module / "@v"
+    info = {"Version": version, "Time": "2026-01-01T00:00:00Z"}
+    write_tree(folder, {f"{version}.info": json.dumps(info), f"{version}.mod": files["go.mod"]})
+    with zipfile.ZipFile(folder / f"{version}.zip", "w") as archive:
+        for name, text in files.items():
+            archive.writestr(f"{module}@{version}/{name}", text)
+
+
+@pytest.fixture
+def proxy(tmp_path: Path, toolchain: Toolchain, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let downloads come from a folder, into a module cache and a cache of this test's own."""
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    monkeypatch.setenv("GOPROXY", folder.as_uri())
+    monkeypatch.setenv("GOSUMDB", "off")
+    # Go's build cache would move with XDG_CACHE_HOME, and everything be compiled anew.
+    monkeypatch.setenv("GOCACHE", toolchain.run("env", "GOCACHE").stdout.strip())
+    monkeypatch.setenv("GOMODCACHE", str(tmp_path / "modcache"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+def test_published_package(proxy: Path, tmp_path: Path) -> None:
+    """import/path@version downloads the module and builds the package in it."""
+    files = {"go.mod": "module example.com/pub/v2\n\ngo 1.20\n", "cmd/hi/main.go": HELLO}
+    publish(proxy, "example.com/pub/v2", "v2.1.0", files)
+    built = build("example.com/pub/v2/cmd/hi@v2.1.0", tmp_path / "lib.so")
+    assert built.package == "example.com/pub/v2/cmd/hi"
+    assert run_main(built.library, "you") == "hello you\n"
+
+
+def test_version_that_is_not_published(proxy: Path, tmp_path: Path) -> None:
+    """A version that cannot be downloaded is told in Go's words, naming what was asked for."""
+    with pytest.raises(ToolchainError, match=r"cannot download example\.com/pub@v1\.0\.0: "):
+        build("example.com/pub@v1.0.0", tmp_path / "lib.so")
+
+
+def test_dependencies_from_the_module_cache(
+    proxy: Path, tmp_path: Path, toolchain: Toolchain
+) -> None:
+    """Downloads are checked against the user's go.sum, in a module and in a workspace."""
+    publish(proxy, "example.com/dep", "v1.0.0", {"go.mod": DEP_GO_MOD, "dep.go": DEP})
+    require = "\nrequire example.com/dep v1.0.0\n"
+    app = write_tree(tmp_path / "app", {"go.mod": GO_MOD + require, "main.go": PRINTS_DEP})
+    with pytest.raises(ToolchainError, match=r"missing go\.sum entry"):
+        build(app, tmp_path / "lib.so")
+    toolchain.run("mod", "download", "all", cwd=app)
+    toolchain.run("mod", "tidy", cwd=app)
+    before = fingerprint(app)
+    assert run_main(build(app, tmp_path / "lib.so").library) == "dep\n"
+    write_tree(tmp_path, {"go.work": "go 1.22\n\nuse ./app\n"})
+    assert run_main(build(app, tmp_path / "lib.so").library) == "dep\n"
+    assert fingerprint(app) == before
+    assert not (tmp_path / "go.work.sum").exists()
+
+
+def test_go_mod_that_go_may_update(
+    proxy: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With GOFLAGS=-mod=mod what is missing is added to a copy of go.mod, not to the user's."""
+    publish(proxy, "example.com/dep", "v1.0.0", {"go.mod": DEP_GO_MOD, "dep.go": DEP})
+    (proxy / "example.com" / "dep" / "@v" / "list").write_text("v1.0.0\n")
+    monkeypatch.setenv("GOFLAGS", "-mod=mod")
+    app = write_tree(tmp_path / "app", {"go.mod": GO_MOD, "main.go": PRINTS_DEP})
+    before = fingerprint(app)
+    assert run_main(build(app, tmp_path / "lib.so").library) == "dep\n"
+    assert fingerprint(app) == before
+
+
+def test_vendor_mode_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """GOFLAGS=-mod=vendor without a vendor folder is told by the name of what is missing."""
+    monkeypatch.setenv("GOFLAGS", "-mod=vendor")
+    write_tree(tmp_path, {"go.mod": GO_MOD, "main.go": HELLO})
+    with pytest.raises(ToolchainError, match=r"cannot read .*vendor/modules\.txt"):
+        build(tmp_path, tmp_path / "lib.so")
+
+
+def test_module_for_a_newer_go(tmp_path: Path) -> None:
+    """A go.mod that needs a newer Go is told in Go's words."""
+    write_tree(tmp_path, {"go.mod": "module example.com/new\n\ngo 1.99\n", "main.go": HELLO})
+    with pytest.raises(ToolchainError, match=r"requires go >= 1\.99"):
+        build(tmp_path, tmp_path / "lib.so")
+
+
+def test_go_mod_that_cannot_be_read(tmp_path: Path) -> None:
+    """A go.mod with a mistake is told in Go's words, with the user's path."""
+    write_tree(tmp_path, {"go.mod": "module example.com/x\n\nfrobnicate\n", "main.go": HELLO})
+    with pytest.raises(ToolchainError, match=r"go\.mod:3: unknown directive: frobnicate") as caught:
+        build(tmp_path, tmp_path / "lib.so")
+    assert str(tmp_path) in str(caught.value)
 
 
 def test_goflags_are_respected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
