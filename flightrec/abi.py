@@ -24,7 +24,7 @@ __all__ = [
     "Status",
 ]
 
-ABI_VERSION = 1
+ABI_VERSION = 2
 
 
 class Status(IntEnum):
@@ -174,12 +174,13 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_workload_wake", (), _status),
     ("flightrec_workload_result", (_handle, _buffer, _size, _size_p, _error_p), _status),
     ("flightrec_workload_count", (), ctypes.c_uint64),
+    ("flightrec_departure_watch", (ctypes.c_int32,), _status),
     (
         "flightrec_departure_next",
         (ctypes.POINTER(ctypes.c_int32), ctypes.POINTER(ctypes.c_int32), _error_p),
         _status,
     ),
-    ("flightrec_departure_go", (ctypes.c_int32,), _status),
+    ("flightrec_departure_go", (), _status),
     ("flightrec_departure_wake", (), _status),
     ("flightrec_task_begin", (_handle, _text, _handle_p, _error_p), _status),
     ("flightrec_task_end", (_handle, _error_p), _status),

@@ -1,4 +1,4 @@
-"""The end of the process, as Go brings it about: ``os.Exit``, and panics that nobody recovers."""
+"""The end of the process, as Go brings it about."""
 
 from __future__ import annotations
 
@@ -19,10 +19,16 @@ __all__ = ["Departure", "DepartureWatch"]
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """A goroutine is about to end the process."""
+    """A goroutine is about to end the process.
+
+    :ivar kind: ``exit`` for os.Exit, and for a write to a broken pipe; ``panic`` for a panic that
+        nobody recovers, and for a fatal error.
+    :ivar code: os.Exit's status; 141 for a broken pipe, which ends the process by SIGPIPE; 2 for a
+        panic.
+    """
 
     kind: Literal["exit", "panic"]
-    code: int  #: the exit status: of os.Exit, and 2 for a panic
+    code: int
 
 
 class DepartureWatch:
@@ -33,7 +39,8 @@ class DepartureWatch:
     ) -> None:
         self._cdll = library.cdll
         self._callback = callback
-        self._as_program = as_program
+        # On this thread: what departs after this call waits, even if the thread is late.
+        self._cdll.flightrec_departure_watch(int(as_program))
         self._thread = threading.Thread(
             target=self._watch, name="flightrec-departures", daemon=True
         )
@@ -50,7 +57,7 @@ class DepartureWatch:
             for stream in (sys.stdout, sys.stderr):  # Python does not come to do so at exit
                 with contextlib.suppress(Exception):
                     stream.flush()
-            self._cdll.flightrec_departure_go(int(self._as_program))
+            self._cdll.flightrec_departure_go()
 
     def close(self) -> None:
         """End the thread; Go then ends the process without asking."""

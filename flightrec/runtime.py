@@ -138,14 +138,16 @@ class GoRuntime:
     ) -> None:
         """Have a function called when Go is about to end the process, before it does.
 
-        That is when Go code calls ``os.Exit``, or panics with nobody to recover it: the moment to
-        write a snapshot. The function runs on a thread of its own, and the goroutine waits for it.
-        Only libraries from ``flightrec build`` have the hooks for this; with others, and for fatal
-        errors that are no panics (a concurrent map write, say), it is not called.
+        That is when Go code calls ``os.Exit``, panics with nobody to recover it, or brings about a
+        fatal error (a concurrent map write, the unlock of an unlocked mutex): the moment to write a
+        snapshot. The function runs on a thread of its own, and the goroutine waits for it. Only
+        libraries from ``flightrec build`` have the hooks for this. It is not called for errors
+        inside the runtime, such as a stack overflow or no more memory, nor for signals that kill.
 
         :param callback: called with a :class:`Departure`; replaces the one of an earlier call.
-        :param as_program: a panic ends the process with status 2, as in an ordinary Go program;
-            otherwise by SIGABRT, as in a Go library.
+        :param as_program: panics and fatal errors end the process with status 2, as in an ordinary
+            Go program; otherwise by SIGABRT, as in a Go library. The workload ``main`` then runs as
+            a program's main function does: a panic in it ends the process.
         """
         self._library.check_fork()
         with self._watch_lock:

@@ -7,29 +7,41 @@ import "sync/atomic"
 type departure struct {
 	panics bool
 	code   int // of os.Exit
-	goOn   chan bool
+	goOn   chan struct{}
 }
 
 var (
 	departures        = make(chan *departure)
 	departuresWatched atomic.Bool // Python asks for them
+	runsAsProgram     atomic.Bool // main ends the process as in an ordinary Go program
 )
 
-// depart waits for Python, and returns whether the process is to end as an ordinary Go program does.
-// A second goroutine that wants to end the process waits for the first to do so.
-func depart(d departure) (asProgram bool) {
-	if !departuresWatched.Load() {
-		return false
+// EndAsProgram is set by the code that flightrec build puts into the runtime. It chooses how panics
+// and fatal errors end the process: with status 2, as in a program, or by SIGABRT, as in a library.
+var EndAsProgram func(asProgram bool)
+
+func watchDepartures(asProgram bool) {
+	if EndAsProgram != nil {
+		EndAsProgram(asProgram)
+		runsAsProgram.Store(asProgram)
 	}
-	d.goOn = make(chan bool)
+	departuresWatched.Store(true)
+}
+
+// depart waits for Python. A second goroutine that wants to end the process waits for the first to
+// do so.
+func depart(d departure) {
+	if !departuresWatched.Load() {
+		return
+	}
+	d.goOn = make(chan struct{})
 	departures <- &d
-	return <-d.goOn
+	<-d.goOn
 }
 
 // BeforeExit is for the code that flightrec build puts into the runtime: os.Exit calls it.
 func BeforeExit(code int) { depart(departure{code: code}) }
 
 // BeforePanic is for the code that flightrec build puts into the runtime: a panic that nobody has
-// recovered calls it. It returns whether the process is to exit with status 2, as Go programs do;
-// a Go library aborts instead.
-func BeforePanic() (exits bool) { return depart(departure{panics: true}) }
+// recovered calls it, and a fatal error where that is safe.
+func BeforePanic() { depart(departure{panics: true}) }

@@ -397,10 +397,15 @@ func flightrec_workload_count() C.uint64_t { return C.uint64_t(executions.len())
 
 var departing atomic.Pointer[departure]
 
+//export flightrec_departure_watch
+func flightrec_departure_watch(asProgram C.int32_t) C.int32_t {
+	watchDepartures(asProgram != 0)
+	return C.FLIGHTREC_OK
+}
+
 //export flightrec_departure_next
 func flightrec_departure_next(panics, code *C.int32_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		departuresWatched.Store(true)
 		d := <-departures
 		if d == nil {
 			return errEnded
@@ -415,9 +420,9 @@ func flightrec_departure_next(panics, code *C.int32_t, to *C.flightrec_error) C.
 }
 
 //export flightrec_departure_go
-func flightrec_departure_go(asProgram C.int32_t) C.int32_t {
+func flightrec_departure_go() C.int32_t {
 	if d := departing.Swap(nil); d != nil {
-		d.goOn <- asProgram != 0
+		close(d.goOn)
 		return C.FLIGHTREC_OK
 	}
 	return C.FLIGHTREC_UNKNOWN

@@ -47,7 +47,17 @@ func RegisterMain(main func()) {
 		if len(options.Args) > 0 {
 			os.Args = options.Args
 		}
-		main()
+		if !runsAsProgram.Load() {
+			main()
+			return nil, nil
+		}
+		// Nothing here recovers a panic, and if main calls runtime.Goexit the program goes on.
+		returned := make(chan struct{})
+		go func() {
+			main()
+			close(returned)
+		}()
+		<-returned
 		return nil, nil
 	})
 }

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define FLIGHTREC_ABI_VERSION 1
+#define FLIGHTREC_ABI_VERSION 2
 
 typedef enum {
     FLIGHTREC_OK = 0,
@@ -208,17 +208,21 @@ uint64_t flightrec_workload_count(void);
 
 /* ---- the end of the process ---------------------------------------------------------------- */
 
-/* Waits for a goroutine to call os.Exit, or to panic with nobody to recover it, and holds it there:
- * *panics says which, *code is os.Exit's. From the first call on such goroutines wait for it. Only
- * in a library from flightrec build, which puts the hooks for it into the Go runtime.
+/* From now on a goroutine that calls os.Exit, panics with nobody to recover it, or brings about a
+ * fatal error (a concurrent map write, say) waits for flightrec_departure_next. as_program: panics
+ * and fatal errors end the process with status 2, as those of an ordinary Go program, and not by
+ * SIGABRT, and the workload "main" runs as a program's main function: what it panics with is not
+ * recovered. Only in a library from flightrec build, which puts the hooks into the Go runtime. */
+int32_t flightrec_departure_watch(int32_t as_program);
+
+/* Waits for such a goroutine and holds it: *panics is 0 for os.Exit, of which *code is the status.
  * FLIGHTREC_ENDED: flightrec_departure_wake was called. */
 int32_t flightrec_departure_next(int32_t *panics, int32_t *code, flightrec_error *error);
 
-/* Lets that goroutine go on, which ends the process. as_program: a panic ends it with status 2, as
- * that of an ordinary Go program, and not by SIGABRT. */
-int32_t flightrec_departure_go(int32_t as_program);
+/* Lets that goroutine go on, which ends the process. FLIGHTREC_UNKNOWN: there is none. */
+int32_t flightrec_departure_go(void);
 
-/* Makes the flightrec_departure_next that waits return; os.Exit and panics wait no more. */
+/* Makes the flightrec_departure_next that waits return; from now on nothing waits for it. */
 int32_t flightrec_departure_wake(void);
 
 /* ---- annotations (runtime/trace) ---------------------------------------------------------- */
