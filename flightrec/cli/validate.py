@@ -36,10 +36,16 @@ def run(args: argparse.Namespace) -> int:
     from flightrec.toolchain import find_toolchain
 
     try:
-        return _by_go(args.file, find_toolchain(args.go))
-    except ToolchainError as exc:
+        toolchain = find_toolchain(args.go)
+    except ToolchainError:
         if args.go or os.environ.get("FLIGHTREC_GO"):
             raise  # that Go was asked for
+        return _by_flightrec(args.file)
+    try:
+        return _by_go(args.file, toolchain)
+    except ToolchainError as exc:
+        if args.go or os.environ.get("FLIGHTREC_GO"):
+            raise
         print(f"flightrec: not checked by Go: {exc}", file=sys.stderr)
     return _by_flightrec(args.file)
 
@@ -65,9 +71,9 @@ def _by_go(file: str, toolchain: Toolchain) -> int:
 def _by_flightrec(file: str) -> int:
     events, error = _read(file)
     if error is None:
-        print(f"{file}: valid, {events} events (read by flightrec)")
+        print(f"{file}: valid, {events} events (read by flightrec, without Go)")
         return 0
-    print(f"{file}: not a valid trace: {error} (read by flightrec)")
+    print(f"{file}: not a valid trace: {error} (read by flightrec, without Go)")
     print(f"  it stopped {_after(events)}")
     return 1
 
