@@ -1,0 +1,1 @@
+"""How much flightrec costs, beside Go's own flight recorder: ``python -m bench``."""

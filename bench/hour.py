@@ -1,0 +1,127 @@
+"""An hour's worth of batches, replayed as fast as it goes: does memory grow, does the cost?"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import cast
+
+from bench.renumber import Template
+from bench.system import rss_bytes
+from flightrec import FlightRecorder, GoRuntime
+from flightrec.generation import PlainGeneration
+from flightrec.recording import Recording, RecordingOptions
+from flightrec.ring import retain
+
+__all__ = ["Hour", "measure_hour"]
+
+_MAX_BYTES = 10 << 20
+_SAMPLES = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hour:
+    """What it came to, and what was seen on the way."""
+
+    trace_seconds: float  #: how much tracing the replayed bytes are worth
+    seconds: float  #: how long that took
+    nbytes: int
+    batches: int
+    generations: int
+    dropped_generations: int
+    beyond_window_bytes: tuple[int, ...]  #: RSS that is neither window nor was there before
+    us_per_batch: tuple[float, ...]  #: between the samples
+
+    @property
+    def peak_beyond_bytes(self) -> int:
+        """The most RSS beyond the window, 0 if it cannot be known."""
+        return max(self.beyond_window_bytes, default=0)
+
+    @property
+    def growth_bytes(self) -> int:
+        """How much more RSS beyond the window the last quarter had than the second."""
+        second, last = _quarters(self.beyond_window_bytes)
+        return int(last - second)
+
+    @property
+    def cost_growth(self) -> float:
+        """Time per batch in the last quarter / in the second."""
+        second, last = _quarters(self.us_per_batch)
+        return last / second if second else 1.0
+
+
+def _quarters(values: Sequence[float]) -> tuple[float, float]:
+    """Return the medians of the second and of the last quarter; in the first, pools fill."""
+    quarter = len(values) // 4
+    if not quarter:
+        return 0.0, 0.0
+    return statistics.median(values[quarter : 2 * quarter]), statistics.median(values[-quarter:])
+
+
+def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
+    """Record pingpong, the tracer's worst case, and replay that for as long as asked."""
+    header, template, speed = _source(runtime)
+    runtime.run("collect")
+    before = rss_bytes()
+    recording = Recording(
+        runtime,
+        RecordingOptions(
+            max_bytes=_MAX_BYTES,
+            min_age_ns=10**18,  # only its size limits the window
+            policy=retain,
+            plain=False,
+            experiments=(),
+            replay=True,
+        ),
+    )
+    try:
+        wanted = speed * trace_seconds
+        recording.feed(header)
+        fed = number = batches = 0
+        beyond: list[int] = []
+        cost: list[float] = []
+        began = since = time.perf_counter()
+        while fed < wanted:
+            number += 1
+            for chunk in template.chunks(number):
+                recording.feed(chunk)
+                fed += len(chunk)
+                batches += 1
+            if fed >= wanted * (len(cost) + 1) / _SAMPLES:
+                now = time.perf_counter()
+                cost.append((now - since) * 1e6 / batches)
+                counters = recording.statistics()
+                rss = rss_bytes()
+                if before is not None and rss is not None:
+                    beyond.append(rss - before - int(counters.window_bytes))
+                batches = 0
+                since = time.perf_counter()
+        seconds = time.perf_counter() - began
+        counters = recording.statistics()
+    finally:
+        recording.close()
+    return Hour(
+        trace_seconds=trace_seconds,
+        seconds=seconds,
+        nbytes=int(counters.bytes),
+        batches=int(counters.batches),
+        generations=int(counters.generations),
+        dropped_generations=int(counters.dropped_generations),
+        beyond_window_bytes=tuple(beyond),
+        us_per_batch=tuple(cost),
+    )
+
+
+def _source(runtime: GoRuntime) -> tuple[bytes, Template, float]:
+    """Return a trace's header, its generations, and how many bytes a second there were."""
+    recorder = FlightRecorder(runtime, max_bytes=_MAX_BYTES, min_age=3600.0, plain=True)
+    with recorder:
+        began = time.monotonic()
+        runtime.run("pingpong", duration=2.0)
+        snapshot = recorder.snapshot()
+        speed = recorder.stats().total_bytes / (time.monotonic() - began)
+    # Without the last one, which the snapshot cut short.
+    generations = [cast("PlainGeneration", g).chunks for g in snapshot.generations[:-1]]
+    return snapshot.header, Template(generations), speed
