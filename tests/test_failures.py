@@ -19,7 +19,7 @@ from tests.test_wire import batch
 GOOD = (NEW, batch(1, payload=FREQUENCY), END)
 
 
-class PolicyFault(Exception):
+class PolicyError(Exception):
     """What a test's policy raises."""
 
 
@@ -38,8 +38,8 @@ ASK: list[Callable[[flightrec.FlightRecorder], object]] = [
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_policy_that_raises(make_recorder: MakeRecorder, plain: bool) -> None:
-    """What the policy raises is raised by snapshot, write_to and stop, and the tracer is stopped."""
-    fault = PolicyFault("no")
+    """What the policy raises is raised by snapshot, write_to and stop; the tracer is stopped."""
+    fault = PolicyError("no")
 
     def policy(*_: Any, **__: Any) -> tuple[Any, ...]:
         raise fault
@@ -47,7 +47,7 @@ def test_policy_that_raises(make_recorder: MakeRecorder, plain: bool) -> None:
     recorder = make_recorder(policy=policy, plain=plain)
     recorder.start()
     for ask in ASK:
-        with pytest.raises(PolicyFault) as caught:
+        with pytest.raises(PolicyError) as caught:
             ask(recorder)
         assert caught.value is fault
     assert not recorder.enabled
@@ -106,14 +106,14 @@ def test_first_error_counts(make_recorder: MakeRecorder) -> None:
 
     def policy(*_: Any, **__: Any) -> tuple[Any, ...]:
         asked.append(1)
-        raise PolicyFault(str(len(asked)))
+        raise PolicyError(str(len(asked)))
 
     recorder = make_recorder(policy=policy)
     recorder.start()
     for _ in range(3):
-        with pytest.raises(PolicyFault, match="1"):
+        with pytest.raises(PolicyError, match="1"):
             recorder.snapshot()
-    with pytest.raises(PolicyFault, match="1"):
+    with pytest.raises(PolicyError, match="1"):
         recorder.stop()
     assert asked == [1]
 
@@ -122,16 +122,20 @@ def test_error_in_a_with_statement(make_recorder: MakeRecorder) -> None:
     """The recording's error leaves a with statement, unless another one does already."""
 
     def policy(*_: Any, **__: Any) -> tuple[Any, ...]:
-        raise PolicyFault
+        raise PolicyError
 
     recorder = make_recorder(policy=policy)
-    with pytest.raises(PolicyFault):
+    with pytest.raises(PolicyError):
         with recorder:
             _end(recorder)
-    with pytest.raises(ZeroDivisionError):
+
+    def fail_otherwise() -> None:
         with recorder:
             _end(recorder)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail_otherwise()
 
 
 def test_restart_after_an_error(make_recorder: MakeRecorder, judge: Judge) -> None:
@@ -140,15 +144,15 @@ def test_restart_after_an_error(make_recorder: MakeRecorder, judge: Judge) -> No
 
     def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
         if broken:
-            raise PolicyFault
+            raise PolicyError
         return (finished,)
 
     recorder = make_recorder(policy=policy)
     recorder.start()
-    with pytest.raises(PolicyFault):
+    with pytest.raises(PolicyError):
         recorder.snapshot()
     assert recorder.enabled  # it was not stopped
-    with pytest.raises(PolicyFault):
+    with pytest.raises(PolicyError):
         recorder.stop()
     broken = False
     recorder.start()
@@ -162,7 +166,7 @@ def test_snapshots_outlive_an_error(make_recorder: MakeRecorder, judge: Judge) -
 
     def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
         if len(ring) == limit:
-            raise PolicyFault
+            raise PolicyError
         return (*ring, finished)
 
     recorder = make_recorder(policy=policy)
@@ -171,9 +175,9 @@ def test_snapshots_outlive_an_error(make_recorder: MakeRecorder, judge: Judge) -
     for _ in range(3):
         try:
             recorder.snapshot()
-        except PolicyFault:
+        except PolicyError:
             break
-    with pytest.raises(PolicyFault):
+    with pytest.raises(PolicyError):
         recorder.stop()
     judge.check(snapshot)
 

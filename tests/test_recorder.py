@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import json
 from pathlib import Path
 from typing import Any
@@ -352,7 +353,7 @@ def test_policy_is_asked_with_each_generation(make_recorder: MakeRecorder) -> No
     first = asked[0][1]
     assert [finished for _, finished, _ in asked] == list(range(first, first + len(asked)))
     assert asked[0][0] == ()
-    for (_, before, _), (ring, finished, limits) in zip(asked, asked[1:], strict=False):
+    for (_, before, _), (ring, finished, limits) in itertools.pairwise(asked):
         assert ring[-1] == before == finished - 1
         assert len(ring) <= 2
         assert set(limits) == {"max_bytes", "min_age_ns", "now_ns"}
@@ -546,7 +547,7 @@ def test_allocfree_too_old(make_recorder: MakeRecorder, go_minor: int) -> None:
     if go_minor >= 23:
         pytest.skip(f"Go 1.{go_minor} has the AllocFree experiment")
     recorder = make_recorder(experiments=("allocfree",))
-    with pytest.raises(FlightRecorderError, match="Go 1.23 or later"):
+    with pytest.raises(FlightRecorderError, match=r"Go 1\.23 or later"):
         recorder.start()
     assert not recorder.enabled
     make_recorder().start()

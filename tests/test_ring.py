@@ -160,12 +160,20 @@ def test_trim_of_nothing() -> None:
     assert trim((), 100, 10) == ()
 
 
-@given(st.integers(1, 1 << 30), st.integers(0, 1 << 27), st.integers(0, 1 << 27))
-def test_early_advance_bytes_properties(max_bytes: int, overhead: int, more: int) -> None:
-    """A generation gets as much for events as it has overhead, or else a fifth of the window."""
-    advance = early_advance_bytes(max_bytes, overhead)
+@given(st.integers(1, 1 << 30), st.integers(0, 1 << 27) | st.integers(0, 1 << 22))
+def test_early_advance_bytes_properties(max_bytes: int, overhead: int) -> None:
+    """A generation is a fifth of the window, or half overhead; and it fits below the ceiling."""
+    ceiling = max(max_bytes, 4 << 20) * 5 // 4
+    advance = early_advance_bytes(max_bytes, overhead, ceiling)
     assert advance >= SMALLEST_GENERATION_BYTES
-    assert advance >= overhead
-    if overhead <= max_bytes // 10 and max_bytes >= 5 * SMALLEST_GENERATION_BYTES:
-        assert advance + overhead <= max(max_bytes // 5, overhead + SMALLEST_GENERATION_BYTES)
-    assert early_advance_bytes(max_bytes + more, overhead) >= advance
+    if 4 * overhead <= ceiling:
+        assert advance >= overhead
+    if advance > SMALLEST_GENERATION_BYTES:
+        assert advance + overhead <= ceiling
+        assert advance + overhead <= max(max_bytes // 5, 2 * overhead)
+
+
+def test_early_advance_bytes_without_overhead() -> None:
+    """With few goroutines it is a fifth of the window."""
+    assert early_advance_bytes(10 << 20, 0, 12 << 20) == 2 << 20
+    assert early_advance_bytes(10 << 20, 1 << 10, 12 << 20) == (2 << 20) - (1 << 10)

@@ -1,0 +1,406 @@
+"""The window is a ceiling: at any rate, with the GIL held, with many goroutines; nothing leaks."""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flightrec
+from flightrec.ring import early_advance_bytes
+from tests.conftest import MakeRecorder
+from tests.helpers import Child, running, until
+from tests.helpers_go import Judge
+from tests.helpers_streams import keep_all, replay
+from tests.test_assembly import END, FREQUENCY, NEW
+from tests.test_wire import batch
+
+MIB = 1 << 20
+
+
+def _feed_generation(
+    feed: Callable[[bytes], None], number: int, nbytes: int, *, end: bool = True
+) -> None:
+    """Feed a generation of 32 KiB batches."""
+    feed(batch(number, time=number, payload=FREQUENCY))
+    for _ in range(nbytes // (32 << 10)):
+        feed(batch(number, time=number, payload=bytes(32 << 10)))
+    if end:
+        feed(END)
+
+
+# ---- on the real tracer
+
+
+@pytest.mark.matrix
+@pytest.mark.parametrize("max_bytes", [4 * MIB, 10 * MIB])
+def test_bound_at_a_high_rate(make_recorder: MakeRecorder, judge: Judge, max_bytes: int) -> None:
+    """Under the tracer's worst case the window stays within 1.25 times its size."""
+    recorder = make_recorder(max_bytes=max_bytes)
+    recorder.start()
+    enough = 4 * max_bytes
+    with running(recorder.runtime, "pingpong", pairs=4, duration=60):
+        until(lambda: recorder.stats().total_bytes > enough, "the window is filled four times")
+        snapshot = recorder.snapshot(last=0.01)
+        stats = recorder.stats()
+    recorder.stop()
+    assert stats.peak_window_bytes <= 1.25 * max_bytes
+    assert stats.window_bytes <= stats.peak_window_bytes
+    assert stats.early_advances > 0
+    assert stats.dropped_generations <= stats.total_generations
+    assert len(snapshot.generations) > 0
+    judge.check(snapshot)
+
+
+@pytest.mark.matrix
+def test_bound_while_the_gil_is_held(child: Child, judge: Judge, tmp_path: Path) -> None:
+    """While a C call holds the GIL the bound holds, losses are counted, and the trace stays valid.
+
+    The next snapshot has a whole and valid trace after the gap.
+    """
+    done = child.run(
+        """
+        import ctypes, json
+        runtime = flightrec.load()
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=4 << 20)
+        hold_the_gil = ctypes.PyDLL(None).usleep  # a PyDLL keeps the GIL during its calls
+        recorder.start()
+        handle = runtime.start("pingpong", pairs=4, duration=50)
+        recorder.snapshot()
+        before = recorder.stats()
+        for _ in range(30):  # until far more than the window was written meanwhile
+            hold_the_gil(500_000)
+            after = recorder.stats()
+            if after.total_bytes - before.total_bytes > 16 << 20:
+                break
+        snapshot = recorder.snapshot(last=0.001)
+        stats = recorder.stats()
+        handle.cancel()
+        handle.result(50)
+        recorder.stop()
+        snapshot.save(sys.argv[1])
+        print(json.dumps(dict(
+            peak=stats.peak_window_bytes,
+            written=after.total_bytes - before.total_bytes,
+            queued=after.queued_bytes,
+            dropped=stats.dropped_generations,
+            total=stats.total_generations,
+            numbers=[generation.number for generation in snapshot.generations],
+        )))
+        """,
+        tmp_path / "s",
+    )
+    found = json.loads(done.stdout)
+    ceiling = 1.25 * 4 * MIB
+    assert found["written"] > 16 * MIB
+    assert found["peak"] <= ceiling
+    assert found["queued"] <= ceiling
+    assert found["dropped"] >= 1
+    assert found["dropped"] < found["total"]
+    numbers = found["numbers"]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    judge.check(tmp_path / "s")
+
+
+def test_many_goroutines_do_not_advance_without_end(child: Child) -> None:
+    """With 100,000 parked goroutines generations get larger, and none is ended for those alone.
+
+    Each announces itself in every generation: a fixed size would be reached by that.
+    """
+    done = child.run(
+        """
+        import dataclasses, json
+        runtime = flightrec.load()
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=10 << 20)
+        parked = runtime.start("idle", goroutines=100_000, duration=600)
+        recorder.start()
+        for _ in range(2):
+            recorder.snapshot()
+        busy = runtime.start("pingpong", pairs=1, duration=600)
+        deadline = time.monotonic() + 50
+        while recorder.stats().early_advances < 5:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        busy.cancel()
+        busy.result(50)
+        recorder.snapshot()
+        before = recorder.stats()
+        for _ in range(5):
+            recorder.snapshot()
+        after = recorder.stats()
+        parked.cancel()
+        parked.result(50)
+        recorder.stop()
+        print(json.dumps([dataclasses.asdict(before), dataclasses.asdict(after)]))
+        """
+    )
+    before, after = json.loads(done.stdout)
+    assert after["overhead_bytes"] > 100_000  # more than a byte for each of them
+    assert after["advance_bytes"] == pytest.approx(
+        early_advance_bytes(10 * MIB, after["overhead_bytes"], 10 * MIB * 5 // 4), rel=0.2
+    )
+    assert after["peak_window_bytes"] <= 1.25 * 10 * MIB
+    # With nothing going on, what the goroutines say of themselves ends no generation early.
+    assert after["early_advances"] == before["early_advances"]
+    assert after["total_generations"] - before["total_generations"] >= 5
+
+
+def test_generation_larger_than_the_window(child: Child) -> None:
+    """If every generation by itself outgrows the ceiling, a snapshot says so and what to do."""
+    child.run(
+        """
+        from flightrec import recording
+        recording.SMALLEST_HARD_WINDOW_BYTES = 64 << 10
+        runtime = flightrec.load()
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=1)
+        parked = runtime.start("idle", goroutines=50_000, duration=600)
+        recorder.start()
+        try:
+            recorder.snapshot()
+        except flightrec.FlightRecorderError as exc:
+            assert "larger max_bytes" in str(exc), exc
+        else:
+            raise SystemExit("there was something to take")
+        stats = recorder.stats()
+        assert stats.peak_window_bytes <= 80 << 10, stats
+        assert stats.dropped_generations >= 1, stats
+        parked.cancel()
+        parked.result(50)
+        assert recorder.snapshot().generations  # once they are gone, all is well
+        recorder.stop()
+        """
+    )
+
+
+# ---- through a replay, where every byte is ours to choose
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_the_oldest_goes_for_the_ceiling(runtime: flightrec.GoRuntime, plain: bool) -> None:
+    """What does not fit below the ceiling goes from the old end, even if the policy would keep it."""
+    recording = replay(runtime, plain=plain, max_bytes=4 * MIB, policy=keep_all)
+    try:
+        recording.feed(NEW)
+        for number in range(1, 31):
+            _feed_generation(recording.feed, number, MIB // 2)
+            recording.flush(60)
+            statistics = recording.statistics()
+            _, ring = recording.window()
+            assert recording.peak_bytes(statistics) <= 5 * MIB
+            assert sum(generation.nbytes for generation in ring) <= 5 * MIB
+            assert ring[-1].number == number
+        assert ring[0].number > 20
+        assert len(ring) >= (4 if plain else 8)
+        if not plain:
+            assert statistics.window_bytes == sum(generation.nbytes for generation in ring)
+        # It had been taken by Python and then made room: that is no loss.
+        assert statistics.dropped_generations == 0
+    finally:
+        recording.close()
+
+
+def test_generation_in_the_making_counts(runtime: flightrec.GoRuntime) -> None:
+    """The active generation takes the place of old ones while it grows."""
+    recording = replay(runtime, max_bytes=4 * MIB, policy=keep_all)
+    try:
+        recording.feed(NEW)
+        for number in range(1, 5):
+            _feed_generation(recording.feed, number, MIB)
+        recording.flush(60)
+        assert len(recording.window()[1]) == 4
+        _feed_generation(recording.feed, 5, 3 * MIB, end=False)
+        recording.flush(60)
+        _, ring = recording.window()
+        assert [generation.number for generation in ring] == [4]
+        assert recording.statistics().window_bytes <= 5 * MIB
+        recording.feed(END)
+        recording.flush(60)
+        assert [generation.number for generation in recording.window()[1]] == [4, 5]
+    finally:
+        recording.close()
+
+
+def test_generation_that_outgrows_the_ceiling_is_lost(runtime: flightrec.GoRuntime) -> None:
+    """A generation that alone is larger than the ceiling is lost and counted; the next is kept."""
+    recording = replay(runtime, max_bytes=4 * MIB, policy=keep_all)
+    try:
+        recording.feed(NEW)
+        _feed_generation(recording.feed, 1, MIB)
+        _feed_generation(recording.feed, 2, 6 * MIB)
+        recording.flush(60)
+        assert recording.window()[1] == ()
+        statistics = recording.statistics()
+        assert statistics.dropped_generations >= 1
+        assert statistics.peak_window_bytes <= 5 * MIB
+        assert statistics.window_bytes == 0
+        _feed_generation(recording.feed, 3, MIB)
+        recording.flush(60)
+        (generation,) = recording.window()[1]
+        assert generation.number == 3
+    finally:
+        recording.close()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_python_does_not_take_anything(runtime: flightrec.GoRuntime, plain: bool) -> None:
+    """While Python takes nothing the queue stays below the ceiling; lost generations are counted
+    one by one, and after the gap the ring goes on without one.
+    """
+    import threading
+
+    entered, leave = threading.Event(), threading.Event()
+
+    def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
+        entered.set()
+        assert leave.wait(60)
+        return (*ring, finished)
+
+    recording = replay(runtime, plain=plain, max_bytes=4 * MIB, policy=policy)
+    try:
+        recording.feed(NEW)
+        _feed_generation(recording.feed, 1, MIB // 4)
+        assert entered.wait(60)  # and there it stays
+        last = 60
+        for number in range(2, last + 1):
+            _feed_generation(recording.feed, number, MIB // 4)
+            statistics = recording.statistics()
+            assert statistics.queued_bytes <= 5 * MIB
+            assert recording.peak_bytes(statistics) <= 5 * MIB
+        dropped = recording.statistics().dropped_generations
+        assert dropped > 30
+        leave.set()
+        recording.flush(60)
+        numbers = [generation.number for generation in recording.window()[1]]
+        assert numbers == list(range(numbers[0], last + 1))
+        assert len(numbers) > 3
+        # Everything else was either lost, or seen and then dropped for the ceiling.
+        assert 0 < numbers[0] - 1 - dropped <= (20 if plain else 2)
+        assert recording.statistics().generations == last
+        for generation in recording.window()[1]:
+            hold = generation.hold()
+            assert hold is not None
+            assert sum(map(len, hold.buffers)) == generation.nbytes
+    finally:
+        leave.set()
+        recording.close()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_deliveries_coalesce(runtime: flightrec.GoRuntime, plain: bool) -> None:
+    """All that waits comes to Python in one call: a busy Python makes deliveries larger."""
+    import threading
+
+    entered, leave = threading.Event(), threading.Event()
+
+    def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
+        entered.set()
+        assert leave.wait(60)
+        return (*ring, finished)
+
+    recording = replay(runtime, plain=plain, policy=policy)
+    try:
+        recording.feed(NEW)
+        _feed_generation(recording.feed, 1, MIB // 4)
+        assert entered.wait(60)
+        before = recording.statistics().deliveries
+        for number in range(2, 42):
+            _feed_generation(recording.feed, number, MIB // 4)
+        leave.set()
+        recording.flush(60)
+        assert len(recording.window()[1]) == 41
+        assert recording.statistics().deliveries - before <= 2
+        assert recording.statistics().batches == 41 * 9
+    finally:
+        leave.set()
+        recording.close()
+
+
+# ---- memory
+
+
+def test_memory_is_freed_with_its_last_holder(runtime: flightrec.GoRuntime) -> None:
+    """Native memory lives as long as the ring or a snapshot holds it, and not longer."""
+    recording = replay(runtime, max_bytes=64 * MIB, policy=keep_all)
+    try:
+        recording.feed(NEW)
+        for number in range(1, 9):
+            _feed_generation(recording.feed, number, 2 * MIB)
+        recording.flush(60)
+        _, ring = recording.window()
+        holds = [generation.hold() for generation in ring]
+        assert recording.statistics().pinned_generations == 8
+        full = recording.statistics().mapped_bytes
+        assert full >= 16 * MIB
+        again = [generation.hold() for generation in ring]
+        assert recording.statistics().mapped_bytes == full  # nothing is copied
+        del again
+        assert recording.statistics().pinned_generations == 8
+        contents = [bytes(buffer) for hold in holds if hold for buffer in hold.buffers]
+    finally:
+        recording.close()
+    # The session is closed, and what is held is there, unchanged.
+    after = [bytes(buffer) for hold in holds if hold for buffer in hold.buffers]
+    assert after == contents
+    assert runtime.cdll.flightrec_session_count() == 1
+    del holds
+    assert runtime.cdll.flightrec_session_count() == 0
+
+
+def test_generation_that_left_the_window_cannot_be_held(runtime: flightrec.GoRuntime) -> None:
+    """A generation that nobody held when it left the window has no bytes any more, and says so."""
+    recording = replay(runtime, max_bytes=4 * MIB, policy=keep_all)
+    try:
+        recording.feed(NEW)
+        _feed_generation(recording.feed, 1, MIB)
+        _feed_generation(recording.feed, 2, MIB)
+        recording.flush(60)
+        first, second = recording.window()[1]
+        held = second.hold()
+        for number in range(3, 10):
+            _feed_generation(recording.feed, number, MIB)
+        recording.flush(60)
+        assert first.hold() is None
+        assert held is not None
+        assert sum(map(len, held.buffers)) == second.nbytes
+        assert second.hold() is not None  # for the first hold keeps it
+        del held
+        assert second.hold() is None
+    finally:
+        recording.close()
+
+
+def test_no_leak_of_native_memory(make_recorder: MakeRecorder) -> None:
+    """1,000 recordings leave no native memory, no thread and no session behind."""
+    recorder = make_recorder(max_bytes=MIB)
+    cdll = recorder.runtime.cdll
+    for cycle in range(1000):
+        recorder.start()
+        if cycle % 50 == 0:
+            snapshot = recorder.snapshot()
+            assert snapshot.nbytes > 16
+        recorder.stop()
+    del snapshot
+    gc.collect()
+    assert cdll.flightrec_session_count() == 0
+    recorder.start()
+    fresh = recorder.stats().native_bytes
+    recorder.stop()
+    assert fresh <= MIB  # what one recording begins with
+
+
+def test_snapshots_in_a_loop_do_not_leak(make_recorder: MakeRecorder) -> None:
+    """Snapshot after snapshot of a recorder that goes on: native memory stays what it was."""
+    recorder = make_recorder(max_bytes=MIB)
+    recorder.start()
+    for _ in range(20):
+        recorder.snapshot()
+    before = recorder.stats().native_bytes
+    for _ in range(300):
+        recorder.snapshot()
+    after = recorder.stats().native_bytes
+    recorder.stop()
+    assert after <= before + 5 * MIB  # the pool of idle blocks may have filled
