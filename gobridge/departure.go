@@ -14,6 +14,7 @@ var (
 	departures        = make(chan *departure)
 	departuresWatched atomic.Bool // Python asks for them
 	runsAsProgram     atomic.Bool // main ends the process as in an ordinary Go program
+	mainReturned      atomic.Bool // so the process ends: nothing else is to
 )
 
 // EndAsProgram is set by the code that flightrec build puts into the runtime. It chooses how panics
@@ -29,8 +30,11 @@ func watchDepartures(asProgram bool) {
 }
 
 // depart waits for Python. A second goroutine that wants to end the process waits for the first to
-// do so.
+// do so, and a goroutine that outlives a program's main for the end.
 func depart(d departure) {
+	if mainReturned.Load() {
+		select {}
+	}
 	if !departuresWatched.Load() {
 		return
 	}

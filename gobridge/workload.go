@@ -55,6 +55,7 @@ func RegisterMain(main func()) {
 		returned := make(chan struct{})
 		go func() {
 			main()
+			mainReturned.Store(true)
 			close(returned)
 		}()
 		<-returned

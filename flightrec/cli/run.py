@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import os
 import signal
 import sys
 import tempfile
@@ -18,7 +20,7 @@ from flightrec.cli.units import duration, format_duration, format_size, size
 if TYPE_CHECKING:
     from types import FrameType
 
-    from flightrec import Departure, FlightRecorder, GoRuntime, WorkloadHandle
+    from flightrec import Departure, FlightRecorder, GoRuntime, Snapshot, WorkloadHandle
     from flightrec.cli.options import Subparsers
 
 __all__ = ["configure", "run"]
@@ -26,6 +28,9 @@ __all__ = ["configure", "run"]
 _MAIN = "main"
 #: How long a workload may take to return after it was cancelled.
 _GRACE_SECONDS = 5.0
+#: How long the runtime may take to hand over its newest events.
+_FLUSH_SECONDS = 10.0
+_UNUSABLE = 2
 
 
 def configure(subparsers: Subparsers) -> None:
@@ -37,8 +42,8 @@ def configure(subparsers: Subparsers) -> None:
         epilog="KEY=VALUE: arguments of a workload; a value is JSON, or text. ARGS: a program's.",
         description="Run a Go program, a library's workload or a bundled workload, and keep the "
         "last seconds of its trace. The snapshot is written when it ends: by returning, os.Exit, a "
-        "panic, Ctrl-C, SIGTERM or --duration; and whenever SIGUSR1 arrives. A program's exit "
-        "status becomes this command's.",
+        "panic, Ctrl-C, SIGTERM, SIGHUP or --duration; and whenever SIGUSR1 arrives. A program's "
+        "exit status becomes this command's.",
     )
     parser.add_argument(
         "target",
@@ -86,26 +91,29 @@ def run(args: argparse.Namespace) -> int:
     import flightrec
 
     settings = dict(map(_setting, args.words))
-    with tempfile.TemporaryDirectory(prefix="flightrec-run-") as scratch:
-        runtime, name = _load(args, Path(scratch))
-        if name == _MAIN:
-            if settings:
-                raise UsageError(f"a program's arguments go behind --: {' '.join(settings)}")
-            arguments: dict[str, Any] = {"args": [args.target, *args.rest]}
-        else:
-            if args.rest:
-                raise UsageError(f"a workload's arguments are KEY=VALUE: {args.rest[0]!r}")
-            arguments = settings
-            if args.duration is not None:
-                arguments.setdefault("duration", args.duration)
-        recorder = flightrec.FlightRecorder(
-            runtime,
-            min_age=args.min_age,
-            max_bytes=args.max_bytes,
-            experiments=tuple(args.experiment),
-        )
-        output = Path(args.output or f"{_short(args.target)}.trace")
-        return _Run(recorder, output, quiet=args.quiet).run(name, arguments, args.duration)
+    output = Path(args.output or f"{_short(args.target)}.trace")
+    if not os.access(output.parent, os.W_OK) or output.is_dir():
+        raise UsageError(f"the snapshot cannot be written to {output}; choose with -o FILE")
+    # The loaded library needs its file no more, and Go may end the process at any time.
+    with tempfile.TemporaryDirectory(prefix="flightrec-run-", ignore_cleanup_errors=True) as folder:
+        runtime, name = _load(args, Path(folder))
+    if name == _MAIN:
+        if settings:
+            raise UsageError(f"a program's arguments go behind --: {' '.join(settings)}")
+        arguments: dict[str, Any] = {"args": [args.target, *args.rest]}
+    else:
+        if args.rest:
+            raise UsageError(f"a workload's arguments are KEY=VALUE: {args.rest[0]!r}")
+        arguments = settings
+        if args.duration is not None:
+            arguments.setdefault("duration", args.duration)
+    recorder = flightrec.FlightRecorder(
+        runtime,
+        min_age=args.min_age,
+        max_bytes=args.max_bytes,
+        experiments=tuple(args.experiment),
+    )
+    return _Run(recorder, output, quiet=args.quiet).run(name, arguments, args.duration)
 
 
 def _setting(word: str) -> tuple[str, Any]:
@@ -123,7 +131,7 @@ def _load(args: argparse.Namespace, scratch: Path) -> tuple[GoRuntime, str]:
     import flightrec
 
     target = Path(args.target)
-    if target.is_file():
+    if target.is_file() and target.suffix != ".go":
         runtime = flightrec.load(target)
     elif target.is_dir() or "/" in args.target or "@" in args.target:
         from flightrec.gobuild import build
@@ -182,39 +190,61 @@ class _Stopped(BaseException):
         self.number = number
 
 
+_SIGNALS = (
+    ("SIGINT", "_stop"),
+    ("SIGTERM", "_stop"),
+    ("SIGHUP", "_stop"),
+    ("SIGUSR1", "_want_dump"),
+)
+
+
 class _Run:
     """One run: its recorder, its snapshot, its signals and its status line."""
 
     def __init__(self, recorder: FlightRecorder, output: Path, *, quiet: bool) -> None:
         self._recorder = recorder
         self._runtime = recorder.runtime
-        self._output = output
+        self._shown = output
+        self._output = output.absolute()  # the program may change the working folder
         self._quiet = quiet
         self._live = not quiet and sys.stderr.isatty()
         self._writing = threading.RLock()
+        self._stopping = False
         self._dump_wanted = False
+        self._status: int | None = None  # once it is certain
+        self._answer = ""  # of a workload
 
     def run(self, name: str, arguments: dict[str, Any], seconds: float | None) -> int:
-        # Before Go code runs: what it then asks for by signal.Notify takes their place.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, self._stop)
-        if hasattr(signal, "SIGUSR1"):
-            signal.signal(signal.SIGUSR1, self._want_dump)
         self._runtime.on_departure(self._departs, as_program=True)
-        with self._recorder:
-            try:
-                handle = self._runtime.start(name, **arguments)
-                status = self._wait(name, handle, seconds)
-            except _Stopped as stopped:
-                status = 128 + stopped.number
-                if name != _MAIN:
-                    handle.cancel()
-                    handle.wait(_GRACE_SECONDS)
-            # A second signal, or one meanwhile, must not cost the snapshot.
-            for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, signal.SIG_IGN)
-            self._snapshot()
-        return status
+        handle = None
+        try:
+            # Before Go code runs: what it then asks for by signal.Notify takes their place.
+            self._handle_signals()
+            self._recorder.start()
+            handle = self._runtime.start(name, **arguments)
+            status = self._wait(name, handle, seconds)
+        except _Stopped as stopped:
+            status = 128 + stopped.number
+            if handle is not None and name != _MAIN:
+                handle.cancel()
+                handle.wait(_GRACE_SECONDS)
+        self._stopping = True  # a signal meanwhile must not cost the snapshot
+        with self._writing:
+            written = self._recorder.enabled and self._write()
+            self._status = status if written else status or _UNUSABLE
+        if self._recorder.enabled:
+            with contextlib.suppress(Exception):  # its error was told with the snapshot
+                self._recorder.stop()
+        if self._answer:
+            print(self._answer)
+        return self._status
+
+    def _handle_signals(self) -> None:
+        for name, handler in _SIGNALS:
+            number = getattr(signal, name, None)
+            # What is ignored from the start (nohup, a shell's background job) stays so, as in Go.
+            if number is not None and signal.getsignal(number) != signal.SIG_IGN:
+                signal.signal(number, getattr(self, handler))
 
     def _wait(self, name: str, handle: WorkloadHandle, seconds: float | None) -> int:
         from flightrec import WorkloadError, WorkloadPanicError
@@ -223,7 +253,7 @@ class _Run:
         while not handle.wait(0.2 if ends is None else max(0.0, min(0.2, ends - time.monotonic()))):
             if self._dump_wanted:
                 self._dump_wanted = False
-                self._snapshot()
+                self._write()
             if ends is not None and time.monotonic() >= ends:
                 return 0
             self._show_status()
@@ -236,31 +266,54 @@ class _Run:
             self._say(f"flightrec: {exc}", always=True)
             return 1
         if name != _MAIN and not self._quiet:
-            self._clear_status()
-            print(json.dumps(result))
+            self._answer = json.dumps(result)
         return 0
 
     def _departs(self, departure: Departure) -> None:
         """Go calls os.Exit or panics: write the snapshot, on the thread that is told of it."""
+        self._writing.acquire()  # for good: nothing is to be begun that Go would cut off
+        if self._status is not None:
+            # The program's end was certain before this: a goroutine that was left over.
+            for stream in (sys.stdout, sys.stderr):
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            os._exit(self._status)
+        self._write()
+
+    def _write(self) -> bool:
+        """Write the snapshot, and tell of it or of what went wrong."""
         with self._writing:
             try:
-                self._snapshot()
+                snapshot = self._snapshot()
+                written = snapshot.save(self._output)
             except Exception as exc:
                 self._say(f"flightrec: no snapshot: {exc}", always=True)
-
-    def _snapshot(self) -> None:
-        with self._writing:
-            snapshot = self._recorder.snapshot()
-            written = snapshot.save(self._output)
+                return False
             reach = (snapshot.end_ns - (snapshot.start_ns or snapshot.end_ns)) / 1e9
             self._say(
-                f"flightrec: {self._output}: {format_size(written)}, the last "
+                f"flightrec: {self._shown}: {format_size(written)}, the last "
                 f"{format_duration(reach)} in {len(snapshot.generations)} generations "
-                f"(look at it: flightrec view {self._output})"
+                f"(look at it: flightrec view {self._shown})"
             )
+            return True
+
+    def _snapshot(self) -> Snapshot:
+        from flightrec import FlightRecorderError
+
+        try:
+            return self._recorder.snapshot(timeout=_FLUSH_SECONDS)
+        except (FlightRecorderError, TimeoutError) as exc:
+            # The recording has ended, or the runtime is stuck: better than nothing.
+            snapshot = self._recorder.snapshot(flush=False)
+            if not snapshot.generations:
+                raise
+            self._say(f"flightrec: the newest events are missing: {exc}", always=True)
+            return snapshot
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
-        raise _Stopped(number)
+        if not self._stopping:
+            self._stopping = True
+            raise _Stopped(number)
 
     def _want_dump(self, _number: int, _frame: FrameType | None) -> None:
         self._dump_wanted = True
@@ -281,5 +334,6 @@ class _Run:
 
     def _say(self, text: str, *, always: bool = False) -> None:
         if always or not self._quiet:
-            self._clear_status()
-            print(text, file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # a terminal that is gone, or a pipe
+                self._clear_status()
+                print(text, file=sys.stderr, flush=True)
