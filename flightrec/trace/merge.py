@@ -63,6 +63,7 @@ def merge(data: GenerationData, state: OrderState, syncs: int, last: int) -> Ite
     last = sync.time
     out: list[Event] = [sync]
     emit = out.append
+    new = tuple.__new__
     extra = state.extra
     at = 0
     try:
@@ -106,7 +107,7 @@ def merge(data: GenerationData, state: OrderState, syncs: int, last: int) -> Ite
                 if extra:
                     for event in extra:
                         last += 1
-                        emit(event._replace(time=last))
+                        emit(new(type(event), (last, *event[1:])))
                     extra.clear()
                 at += 1
                 record = records[at]
@@ -141,7 +142,7 @@ def merge(data: GenerationData, state: OrderState, syncs: int, last: int) -> Ite
                 if extra:
                     for event in extra:
                         last += 1
-                        emit(event._replace(time=last))
+                        emit(new(type(event), (last, *event[1:])))
                     extra.clear()
                 at += 1
                 cursor.at = at

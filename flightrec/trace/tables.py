@@ -8,7 +8,7 @@ from flightrec.trace.batches import Batch
 from flightrec.trace.errors import broken
 from flightrec.trace.spec import EVENT_TYPES, MAX_FRAMES, MAX_STRING_SIZE, SPECS
 from flightrec.trace.stacks import NO_STACK, FrameTable, Stack
-from flightrec.trace.varint import VarintError, read_uvarint
+from flightrec.trace.varint import VarintError, all_uvarints, read_uvarint
 
 __all__ = ["ClockSnapshot", "RawSample", "SyncData", "Tables"]
 
@@ -97,6 +97,41 @@ class Tables:
 
     def add_stacks(self, batch: Batch) -> None:
         """Take in a batch of stacks."""
+        if not self._add_plain_stacks(batch.data):
+            self._add_stacks_with_care(batch)
+
+    def _add_plain_stacks(self, data: bytes) -> bool:
+        """Take in a batch with nothing out of the ordinary; False, and no change, for another."""
+        values = all_uvarints(data[1:])
+        if values is None:
+            return False
+        table, known, raw = self.frames, self.stacks, self.frames.raw
+        found: dict[int, Stack] = {}
+        frames: dict[int, tuple[int, int, int]] = {}
+        at, size = 0, len(values)
+        while at < size:
+            header = values[at : at + 3]
+            at += 3
+            if len(header) < 3 or header[0] != _STACK or header[2] > MAX_FRAMES:
+                return False
+            _, number, count = header
+            end = at + 4 * count
+            if end > size or number in found or number in known:
+                return False
+            pcs = tuple(values[at:end:4])
+            functions, files, lines = (values[at + i : end : 4] for i in (1, 2, 3))
+            for pc, frame in zip(pcs, zip(functions, files, lines, strict=True), strict=True):
+                if pc not in frames:
+                    frames[pc] = frame
+            found[number] = Stack(pcs, table)
+            at = end
+        known.update(found)
+        # The first batch that has a PC decides what is there.
+        for pc, frame in frames.items():
+            raw.setdefault(pc, frame)
+        return True
+
+    def _add_stacks_with_care(self, batch: Batch) -> None:
         data, stacks, table, raw = batch.data, self.stacks, self.frames, self.frames.raw
         at, size = 1, len(data)
         try:

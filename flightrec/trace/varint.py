@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["VarintError", "read_uvarint", "rest_of_uvarint"]
+__all__ = ["VarintError", "all_uvarints", "read_uvarint", "rest_of_uvarint"]
 
 _MAX_BYTES: Final = 10
 
@@ -36,6 +36,28 @@ def read_uvarint(data: Sequence[int], at: int) -> tuple[int, int]:
         if shift < 70:
             raise VarintError(truncated=True)
     raise VarintError(truncated=False)
+
+
+def all_uvarints(data: bytes) -> list[int] | None:
+    """Everything in ``data`` as uvarints, in one quick loop.
+
+    None where it is not all uvarints in their shortest form: then whoever asks must look closely.
+    """
+    out: list[int] = []
+    append = out.append
+    value = shift = 0
+    for byte in data:
+        if byte > 0x7F:
+            value |= (byte & 0x7F) << shift
+            shift += 7
+        elif shift:
+            if not byte or shift > 56:
+                return None
+            append(value | byte << shift)
+            value = shift = 0
+        else:
+            append(byte)
+    return None if shift else out
 
 
 def rest_of_uvarint(data: Sequence[int], at: int, value: int) -> tuple[int, int]:

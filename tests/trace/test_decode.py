@@ -13,7 +13,7 @@ from flightrec.trace.decode import (
     locate_event,
 )
 from flightrec.trace.spec import SPECS
-from flightrec.trace.varint import VarintError, read_uvarint, rest_of_uvarint
+from flightrec.trace.varint import VarintError, all_uvarints, read_uvarint, rest_of_uvarint
 from tests.trace.rawtext import uvarint
 
 settings.register_profile("trace", derandomize=True, deadline=None, database=None)
@@ -63,6 +63,22 @@ def test_uvarint_readers_agree(data: bytes) -> None:
     assert found == expected
 
 
+@given(st.lists(numbers, max_size=8))
+def test_all_uvarints(values: list[int]) -> None:
+    """A row of uvarints is read in one go, or left to a closer look if one is very long."""
+    found = all_uvarints(b"".join(map(uvarint, values)))
+    if max(values, default=0) >> 63:
+        assert found is None
+    else:
+        assert found == values
+
+
+@pytest.mark.parametrize("data", [b"\x80", b"\x83\x00", b"\xff" * 12 + b"\x01"])
+def test_unusual_uvarints(data: bytes) -> None:
+    """What is cut off, too long or not in shortest form is left to a closer look."""
+    assert all_uvarints(b"\x01" + data) is None
+
+
 @pytest.mark.parametrize(
     "data", [b"\xff" * 9 + b"\x02", b"\xff" * 10 + b"\x01", b"\x80" * 11], ids=["65", "71", "78"]
 )
@@ -72,7 +88,7 @@ def test_long_uvarint(data: bytes) -> None:
         read_uvarint(data, 0)
 
 
-@settings(max_examples=1500)
+@settings(max_examples=600)
 @given(payloads, numbers, frequencies)
 def test_paths_agree(data: bytes, start: int, frequency: int) -> None:
     """The quick path decodes what the careful one does, and stops at the same event."""
@@ -83,6 +99,7 @@ def test_paths_agree(data: bytes, start: int, frequency: int) -> None:
     assert (trouble is None) == (complaint is None)
 
 
+@settings(max_examples=40)
 @given(st.lists(events, max_size=12))
 def test_locate_event(found: list[tuple[int, tuple[int, ...]]]) -> None:
     """An event's place in its batch is found again."""

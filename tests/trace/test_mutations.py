@@ -32,7 +32,7 @@ SCENARIOS = [
     Scenario("gc", 5, godebug=_PERIOD),
     Scenario("syscalls,http", 5, godebug=_PERIOD),
     Scenario("annotations", 5, godebug=_PERIOD),
-    Scenario("coroutines", 1),
+    Scenario("fewcoroutines"),
     Scenario("annotations", 5, godebug=f"{_PERIOD},traceallocfree=1"),
 ]
 

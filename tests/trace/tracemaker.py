@@ -27,15 +27,15 @@ class Scenario(NamedTuple):
 SCENARIOS: Final = {
     "annotations": Scenario("annotations"),
     "allocfree": Scenario("gc,annotations", 40, godebug="traceallocfree=1"),
-    "coroutines": Scenario("coroutines"),
+    "coroutines": Scenario("fewcoroutines,mutex", 50),
     "gc": Scenario("gc"),
     "generations": Scenario(
-        "gc,syscalls,http,mutex,annotations", 100, 400_000, godebug="traceadvanceperiod=10000000"
+        "gc,syscalls,http,annotations", 60, 400_000, godebug="traceadvanceperiod=10000000"
     ),
     "http": Scenario("http"),
     "mutex": Scenario("mutex"),
     "pingpong": Scenario("pingpong"),
-    "profile": Scenario("gc,mutex", 250, 400_000, profile=True),
+    "profile": Scenario("gc,syscalls", 250, profile=True),
     "syscalls": Scenario("syscalls"),
 }
 

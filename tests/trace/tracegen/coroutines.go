@@ -9,16 +9,28 @@ import (
 
 func coroutines(ctx context.Context) error {
 	for ctx.Err() == nil {
-		next, stop := iter.Pull(func(yield func(int) bool) {
-			for i := 0; i < 20 && yield(i); i++ {
-			}
-		})
-		for i := 0; i < 25; i++ {
-			if _, ok := next(); !ok {
-				break
-			}
-		}
-		stop()
+		switchAround()
 	}
 	return nil
+}
+
+// fewCoroutines makes a trace of always the same, small number of events.
+func fewCoroutines(context.Context) error {
+	for range 10 {
+		switchAround()
+	}
+	return nil
+}
+
+func switchAround() {
+	next, stop := iter.Pull(func(yield func(int) bool) {
+		for i := 0; i < 20 && yield(i); i++ {
+		}
+	})
+	defer stop()
+	for range 25 {
+		if _, ok := next(); !ok {
+			return
+		}
+	}
 }

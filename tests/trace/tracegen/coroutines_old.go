@@ -9,3 +9,7 @@ func coroutines(ctx context.Context) error {
 	<-ctx.Done()
 	return nil
 }
+
+func fewCoroutines(context.Context) error {
+	return nil
+}

@@ -26,13 +26,14 @@ import (
 type workload func(ctx context.Context) error
 
 var workloads = map[string]workload{
-	"annotations": annotations,
-	"coroutines":  coroutines,
-	"gc":          gc,
-	"http":        serveHTTP,
-	"mutex":       mutex,
-	"pingpong":    pingpong,
-	"syscalls":    syscalls,
+	"annotations":   annotations,
+	"coroutines":    coroutines,
+	"fewcoroutines": fewCoroutines,
+	"gc":            gc,
+	"http":          serveHTTP,
+	"mutex":         mutex,
+	"pingpong":      pingpong,
+	"syscalls":      syscalls,
 }
 
 func main() {
