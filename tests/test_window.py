@@ -181,7 +181,7 @@ def test_generation_larger_than_the_window(child: Child) -> None:
 
 @pytest.mark.parametrize("plain", [False, True])
 def test_the_oldest_goes_for_the_ceiling(runtime: flightrec.GoRuntime, plain: bool) -> None:
-    """What does not fit below the ceiling goes from the old end, even if the policy would keep it."""
+    """What does not fit below the ceiling goes from the old end, whatever the policy keeps."""
     recording = replay(runtime, plain=plain, max_bytes=4 * MIB, policy=keep_all)
     try:
         recording.feed(NEW)

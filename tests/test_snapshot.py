@@ -1,0 +1,270 @@
+"""Snapshots: immutable, shared, independent of the recorder, and with times that mean something."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import gc
+import io
+import sys
+import threading
+import time
+import weakref
+from pathlib import Path
+
+import pytest
+
+import flightrec
+from flightrec import wire
+from tests.conftest import MakeRecorder
+from tests.helpers import DEADLINE, Thread, together
+from tests.helpers_go import Judge
+
+both = pytest.mark.parametrize("plain", [False, True])
+
+
+@pytest.mark.matrix
+@both
+def test_what_a_snapshot_says(make_recorder: MakeRecorder, go_minor: int, plain: bool) -> None:
+    """A snapshot's header, generations and sizes are those of the bytes it writes."""
+    recorder = make_recorder(plain=plain)
+    recorder.start()
+    for _ in range(3):
+        snapshot = recorder.snapshot()
+    recorder.stop()
+    content = bytes(snapshot)
+    assert content[:16] == snapshot.header
+    assert wire.header_version(snapshot.header) == min(go_minor, 26)
+    assert snapshot.nbytes == len(content)
+    assert snapshot.nbytes == 16 + sum(g.nbytes for g in snapshot.generations)
+    numbers = [generation.number for generation in snapshot.generations]
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+    assert len(numbers) >= 3
+    for generation in snapshot.generations:
+        assert generation.batches > 0
+        assert generation.units_per_second == recorder.runtime.clock_units_per_second
+    assert repr(snapshot) == f"<Snapshot {len(numbers)} generations, {len(content)} bytes>"
+
+
+@both
+def test_all_ways_to_the_bytes(make_recorder: MakeRecorder, tmp_path: Path, plain: bool) -> None:
+    """save, write_to a path, write_to a file and bytes() give the same, as often as one likes."""
+    recorder = make_recorder(plain=plain)
+    recorder.start()
+    snapshot = recorder.snapshot()
+    for _ in range(2):
+        file = io.BytesIO()
+        assert snapshot.save(tmp_path / "a") == snapshot.nbytes
+        assert snapshot.write_to(str(tmp_path / "b")) == snapshot.nbytes
+        assert snapshot.write_to(file) == snapshot.nbytes
+        assert (
+            bytes(snapshot)
+            == file.getvalue()
+            == (tmp_path / "a").read_bytes()
+            == (tmp_path / "b").read_bytes()
+        )
+    recorder.stop()
+
+
+@both
+def test_snapshot_outlives_the_recording(
+    make_recorder: MakeRecorder, judge: Judge, plain: bool
+) -> None:
+    """A snapshot stays what it was while the recorder goes on, stops, starts and is gone."""
+    recorder = make_recorder(max_bytes=1, plain=plain)
+    recorder.start()
+    recorder.runtime.log("mark", "first")
+    snapshot = recorder.snapshot()
+    before = bytes(snapshot)
+    for _ in range(3):
+        recorder.snapshot()  # each takes the place of the one before in the window
+    assert bytes(snapshot) == before
+    recorder.stop()
+    assert bytes(snapshot) == before
+    recorder.start()
+    recorder.snapshot()
+    recorder.stop()
+    del recorder
+    gc.collect()
+    assert bytes(snapshot) == before
+    assert any(event.kind == "Log" for event in judge.events(snapshot))
+
+
+def test_immutable(recorder: flightrec.FlightRecorder) -> None:
+    """Nothing in a snapshot can be set."""
+    snapshot = recorder.snapshot()
+    for name in ("header", "generations", "nbytes", "start_ns", "end_ns", "other"):
+        with pytest.raises(AttributeError):
+            setattr(snapshot, name, None)
+    generation = snapshot.generations[0]
+    for field in dataclasses.fields(generation):
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(generation, field.name, None)
+    assert isinstance(snapshot.generations, tuple)
+
+
+def test_memory_goes_with_the_snapshot(make_recorder: MakeRecorder) -> None:
+    """The bridge forgets a stopped recording when its last snapshot goes."""
+    recorder = make_recorder()
+    recorder.start()
+    first, second = recorder.snapshot(), recorder.snapshot()
+    recorder.stop()
+    count = recorder.runtime.cdll.flightrec_session_count
+    assert count() == 1
+    del first
+    assert count() == 1
+    del second
+    assert count() == 0
+
+
+def test_window_is_not_copied(make_recorder: MakeRecorder) -> None:
+    """Two snapshots of one window refer to the same memory."""
+    recorder = make_recorder(min_age=1000)
+    recorder.start()
+    recorder.snapshot()
+    one, two = recorder.snapshot(flush=False), recorder.snapshot(flush=False)
+    recorder.stop()
+    addresses = []
+    for snapshot in (one, two):
+        hold = snapshot.generations[0].hold()
+        assert hold is not None
+        addresses.append(ctypes.addressof(ctypes.c_char.from_buffer(hold.buffers[0])))
+    assert addresses[0] == addresses[1]
+
+
+# ---- sharing
+
+
+class WatchedLock:
+    """A lock that says when somebody wants it."""
+
+    def __init__(self) -> None:
+        self.wanted = threading.Semaphore(0)
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        self.wanted.release()
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+
+def test_callers_at_once_share(make_recorder: MakeRecorder) -> None:
+    """Callers who ask while a snapshot is being taken share the next one."""
+    recorder = make_recorder()
+    recorder.start()
+    flushes = []
+    assert recorder._recording is not None
+    flush = recorder._recording.flush
+
+    def counted(timeout: float | None = None) -> None:
+        flushes.append(1)
+        flush(timeout)
+
+    recorder._recording.flush = counted  # type: ignore[method-assign]
+    lock = WatchedLock()
+    recorder._taking = lock  # type: ignore[assignment]
+    with lock:
+        assert lock.wanted.acquire(timeout=DEADLINE)
+        threads = [Thread(recorder.snapshot) for _ in range(8)]
+        for _ in threads:
+            assert lock.wanted.acquire(timeout=DEADLINE)
+    snapshots = [thread.result() for thread in threads]
+    assert len({id(snapshot) for snapshot in snapshots}) == 1
+    assert len(flushes) == 1
+    recorder.stop()
+    threads.clear()
+
+
+def test_snapshot_has_all_before_the_call(make_recorder: MakeRecorder, judge: Judge) -> None:
+    """Shared or not, a snapshot has what its caller logged before it asked."""
+    recorder = make_recorder(max_bytes=4 << 20)
+    recorder.start()
+    runtime = recorder.runtime
+
+    def log_and_take(number: int) -> flightrec.Snapshot:
+        runtime.log("caller", str(number))
+        return recorder.snapshot()
+
+    snapshots = together(8, log_and_take)
+    recorder.stop()
+    distinct: dict[int, set[str]] = {}
+    for number, snapshot in enumerate(snapshots):
+        assert isinstance(snapshot, flightrec.Snapshot)
+        if id(snapshot) not in distinct:
+            distinct[id(snapshot)] = {
+                event.value("Message") for event in judge.events(snapshot) if event.kind == "Log"
+            }
+        assert str(number) in distinct[id(snapshot)]
+
+
+def test_later_caller_gets_a_new_one(recorder: flightrec.FlightRecorder) -> None:
+    """A snapshot that was complete before the call is not given out again."""
+    first = recorder.snapshot()
+    second = recorder.snapshot()
+    assert first is not second
+    assert second.end_ns > first.end_ns
+
+
+def test_recorder_does_not_keep_snapshots(recorder: flightrec.FlightRecorder) -> None:
+    """The recorder holds no snapshot itself."""
+    kept = weakref.ref(recorder.snapshot())
+    gc.collect()
+    assert kept() is None
+
+
+# ---- times
+
+
+linux = pytest.mark.skipif(sys.platform != "linux", reason="the trace clock is Linux's here")
+
+
+@linux
+@pytest.mark.matrix
+def test_trace_clock_is_monotonic_ns(runtime: flightrec.GoRuntime) -> None:
+    """The trace clock and time.monotonic_ns() are the same clock."""
+    for _ in range(100):
+        before = time.monotonic_ns()
+        ticks = runtime.clock_now()
+        after = time.monotonic_ns()
+        assert before // 64 <= ticks <= after // 64
+        assert before - 64 <= runtime.ticks_to_ns(ticks) <= after
+    before = time.monotonic_ns()
+    now = runtime.now_ns()
+    assert before <= now <= time.monotonic_ns()
+
+
+@linux
+@pytest.mark.matrix
+@both
+def test_times_compare_with_monotonic_ns(
+    make_recorder: MakeRecorder, judge: Judge, plain: bool
+) -> None:
+    """Times of snapshots, generations, statistics and events compare with time.monotonic_ns()."""
+    recorder = make_recorder(plain=plain, min_age=1000)
+    before = time.monotonic_ns()
+    recorder.start()
+    between = []
+    for number in range(3):
+        recorder.runtime.log("number", str(number))
+        between.append(time.monotonic_ns())
+        snapshot = recorder.snapshot()
+    stats = recorder.stats()
+    after = time.monotonic_ns()
+    recorder.stop()
+    unit = 64  # ns, of the trace clock
+    generations = snapshot.generations
+    assert snapshot.start_ns == min(g.start_ns for g in generations)
+    assert before - unit <= snapshot.start_ns <= snapshot.end_ns <= after
+    ends = [before - unit]
+    for generation in generations:
+        assert before - unit <= generation.start_ns <= generation.end_ns <= after
+        assert generation.end_ns > ends[-1]
+        ends.append(generation.end_ns)
+    assert snapshot.end_ns >= between[-1]
+    assert stats.oldest_ns == snapshot.start_ns
+    assert snapshot.end_ns - snapshot.start_ns <= stats.age_ns <= after - before + unit
+    logs = [event.time for event in judge.events(snapshot) if event.kind == "Log"]
+    for logged, earlier, later in zip(logs, [before, *between], between, strict=False):
+        assert earlier - unit <= logged <= later
