@@ -1,0 +1,104 @@
+"""Distributions of durations, in memory that does not grow with their number."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Final
+
+__all__ = ["Distribution", "DistributionBuilder"]
+
+# Bits of a duration that are kept. Six give 3 % at worst.
+_BITS: Final = 6
+
+# Durations are counted in bulk once so many wait: counting a list is several times as quick as
+# counting one by one.
+_BULK: Final = 1 << 14
+
+
+@dataclass(frozen=True, slots=True)
+class Distribution:
+    """How durations are distributed.
+
+    ``count``, ``total_ns``, ``min_ns`` and ``max_ns`` are exact (zeros if there are none).
+    ``buckets`` are pairs of a duration in ns and how many there were of about that length: at
+    least that long, and at most 1/32 longer. They are sorted.
+    """
+
+    count: int = 0
+    total_ns: int = 0
+    min_ns: int = 0
+    max_ns: int = 0
+    buckets: tuple[tuple[int, int], ...] = ()
+
+    @property
+    def mean_ns(self) -> float:
+        """The mean; 0 if there are none."""
+        return self.total_ns / self.count if self.count else 0.0
+
+    def quantile(self, q: float) -> int:
+        """The duration in ns that a share ``q`` (0 to 1) does not exceed; 0 if there are none.
+
+        Exact for 0 and 1, else up to 1/32 too small. Raises ValueError for another ``q``.
+        """
+        if not 0 <= q <= 1:
+            raise ValueError(f"a quantile is between 0 and 1, not {q!r}")
+        if q == 1:
+            return self.max_ns
+        wanted = q * self.count
+        seen = 0
+        for lower, count in self.buckets:
+            seen += count
+            if seen >= wanted:
+                return max(lower, self.min_ns)
+        return self.max_ns
+
+    def count_at_least(self, ns: int) -> int:
+        """How many lasted about ``ns`` or longer, in whole buckets."""
+        return sum(count for lower, count in self.buckets if lower >= _bucket(ns))
+
+
+def _bucket(ns: int) -> int:
+    """The least duration of the bucket that ``ns`` is in."""
+    shift = ns.bit_length() - _BITS
+    return ns >> shift << shift if shift > 0 else ns
+
+
+class DistributionBuilder:
+    """Collects durations. ``pending`` may be appended to directly, if :meth:`fold` is called."""
+
+    __slots__ = ("_buckets", "_count", "_max", "_min", "_total", "pending")
+
+    def __init__(self) -> None:
+        self.pending: list[int] = []
+        self._buckets: dict[int, int] = {}
+        self._count = self._total = self._min = self._max = 0
+
+    def add(self, ns: int) -> None:
+        """Add a duration."""
+        self.pending.append(ns)
+        if len(self.pending) >= _BULK:
+            self.fold()
+
+    def fold(self, *, at_least: int = 1) -> None:
+        """Count what is pending, if it is so many."""
+        pending = self.pending
+        if len(pending) < at_least:
+            return
+        low, high = min(pending), max(pending)
+        self._min = min(self._min, low) if self._count else low
+        self._max = max(self._max, high)
+        self._count += len(pending)
+        self._total += sum(pending)
+        buckets = self._buckets
+        for ns, count in Counter(pending).items():
+            lower = _bucket(ns)
+            buckets[lower] = buckets.get(lower, 0) + count
+        pending.clear()
+
+    def build(self) -> Distribution:
+        """The distribution so far."""
+        self.fold()
+        return Distribution(
+            self._count, self._total, self._min, self._max, tuple(sorted(self._buckets.items()))
+        )

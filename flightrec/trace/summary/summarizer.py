@@ -1,0 +1,656 @@
+"""Makes a summary of events as they go by."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import islice
+from operator import length_hint
+from types import MappingProxyType
+from typing import Any, Final, cast
+
+from flightrec.trace.events import (
+    EVENT_CLASSES,
+    Event,
+    Generation,
+    GoroutineTransition,
+    Log,
+    Metric,
+    ProcTransition,
+    RangeActive,
+    RangeBegin,
+    RangeEnd,
+    RegionBegin,
+    RegionEnd,
+    ResourceKind,
+    StackSample,
+    Sync,
+    TaskBegin,
+    TaskEnd,
+)
+from flightrec.trace.reader import Reader, read
+from flightrec.trace.source import HasBytes, Source, WritesItself
+from flightrec.trace.stacks import NO_STACK, Frame, Stack
+from flightrec.trace.states import GoState, ProcState
+from flightrec.trace.summary.counts import CountsBuilder
+from flightrec.trace.summary.distribution import Distribution, DistributionBuilder
+from flightrec.trace.summary.goroutines import (
+    Blocking,
+    FunctionTotals,
+    Goroutine,
+    OpenRegion,
+    resolved,
+)
+from flightrec.trace.summary.model import (
+    GC_MARK,
+    GOAL_METRIC,
+    HEAP_METRIC,
+    GCCycle,
+    GenerationSummary,
+    GoroutineSummary,
+    Pause,
+    RegionSummary,
+    SampledStack,
+    SchedulingDelay,
+    Summary,
+    TaskSummary,
+)
+from flightrec.trace.summary.series import SeriesBuilder
+from flightrec.trace.summary.tasks import OpenTask
+
+__all__ = ["Summarizer", "summarize"]
+
+# How many of the longest scheduling delays a summary tells of.
+_DELAYS: Final = 20
+
+# Events of an iterable are gone through in lists of so many.
+_CHUNK: Final = 4096
+
+_STW: Final = "stop-the-world ("
+
+
+def summarize(source: Source | Iterable[Event], *, details: bool = True) -> Summary:
+    """Read a trace once and summarise it.
+
+    *source*: what :func:`flightrec.trace.read` takes, what it returns, or any iterable of events
+    in their order. Without *details* there is no goroutine, task or region for itself, only what
+    they add up to; memory then does not grow with the trace.
+
+    Raises what ``read`` does; where a trace is broken, :class:`Summarizer` can still say what was
+    before.
+
+    The numbers are those of ``Summarizer`` in Go 1.26's ``internal/trace`` where that has them; see
+    :class:`ExecutionStats` for the one exception.
+    """
+    if isinstance(source, Reader):
+        reader = source
+    elif (
+        isinstance(source, (str, bytes, bytearray, memoryview, WritesItself, HasBytes))
+        or hasattr(source, "__fspath__")
+        or hasattr(source, "read")
+    ):
+        reader = read(cast(Source, source))
+    else:
+        summarizer = Summarizer(details=details)
+        summarizer.add(source)
+        return summarizer.summary()
+    summarizer = Summarizer(details=details)
+    with reader:
+        summarizer.add(reader)
+    return summarizer.summary()
+
+
+class Summarizer:
+    """Summarises events that come bit by bit.
+
+    ::
+
+        summarizer = Summarizer()
+        for chunk in trace.read("snapshot.trace").chunks():
+            summarizer.add(chunk)
+        summary = summarizer.summary()
+
+    Events must come in their order. :meth:`summary` may be called at any time. Not thread-safe;
+    the summaries are.
+    """
+
+    def __init__(self, *, details: bool = True) -> None:
+        self._details = details
+        self._version: int | None = None
+        self._first: int | None = None
+        self._last = 0
+        self._sync = 0
+        self._seen = 0
+        self._counts: Counter[type[Event]] = Counter()
+        self._generations: list[tuple[Generation, int, int]] = []
+
+        self._gs: dict[int | None, Goroutine] = {}
+        self._functions: dict[str, FunctionTotals] = {}
+        self._numbers = CountsBuilder()
+        self._scheduling = DistributionBuilder()
+        self._delays: list[tuple[int, int, int, Goroutine]] = []
+        self._blocking = Blocking()
+        # Which goroutine is in a syscall with a proc.
+        self._syscalling: dict[int | None, int | None] = {}
+
+        # A sweep is a proc's: the goroutine that was on it at the begin, and when that was.
+        self._sweeps: dict[tuple[int | None, str], tuple[int | None, int | None]] = {}
+        self._ranges: dict[str, DistributionBuilder] = {}
+        self._open: dict[tuple[int | None, str], RangeBegin | None] = {}
+        self._pauses: list[Pause] = []
+        self._cycles: list[GCCycle] = []
+        self._cycle: GCCycle | None = None
+        self._metrics: dict[str, SeriesBuilder] = {}
+        self._values: dict[str, int] = {}
+
+        self._tasks: dict[int, OpenTask] = {}
+        self._task_durations: dict[str, DistributionBuilder] = {}
+        self._region_durations: dict[str, DistributionBuilder] = {}
+        self._samples: dict[tuple[Frame, ...], int] = {}
+
+        self._handlers: dict[type[Event], Callable[[Any], None]] = {
+            Log: self._log,
+            Metric: self._metric,
+            ProcTransition: self._proc,
+            RangeActive: self._range_active,
+            RangeBegin: self._range_begin,
+            RangeEnd: self._range_end,
+            RegionBegin: self._region_begin,
+            RegionEnd: self._region_end,
+            StackSample: self._sample,
+            TaskBegin: self._task_begin,
+            TaskEnd: self._task_end,
+        }
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take in the next events; of a :class:`~flightrec.trace.Reader`, all that are left.
+
+        Where the iterable raises, what came before is kept.
+        """
+        chunks: Iterable[list[Event]]
+        if isinstance(events, Reader):
+            self._version = events.version
+            chunks = events.chunks()
+        elif isinstance(events, list):
+            chunks = (events,)
+        else:
+            chunks = _lists(iter(events))
+        for chunk in chunks:
+            if chunk:
+                self._add(chunk)
+
+    def _add(self, chunk: list[Any]) -> None:
+        """Take in a list of events.
+
+        Most of a trace's events are goroutines' transitions, so they are dealt with here, with all
+        that is needed at hand, and all others by a method each.
+        """
+        not_exist, runnable, running = GoState.NOT_EXIST, GoState.RUNNABLE, GoState.RUNNING
+        waiting, syscall = GoState.WAITING, GoState.SYSCALL
+        undetermined = GoState.UNDETERMINED
+        transition, sync = GoroutineTransition, Sync
+        if self._first is None:
+            self._first = self._sync = chunk[0].time
+        handlers = self._handlers
+        gs, syscalling = self._gs, self._syscalling
+        waits = self._blocking.known
+        scheduled = self._scheduling.pending.append
+        delays = self._delays
+        long_delay = delays[0][0] if len(delays) >= _DELAYS else -1
+        numbers = self._numbers
+        n_running, n_runnable, n_syscall = numbers.running, numbers.runnable, numbers.syscall
+        sample_at = numbers.next
+        others = 0
+        events = iter(chunk)
+        for event in events:
+            if event.__class__ is not transition:
+                others += 1
+                if event.__class__ is sync:
+                    self._counts[sync] += 1
+                    self._on_sync(event, self._seen + len(chunk) - length_hint(events) - 1)
+                    continue
+                self._counts[event.__class__] += 1
+                handler = handlers.get(event.__class__)
+                if handler is not None:
+                    handler(event)
+                continue
+            time, goroutine, proc, _, cause, _, goid, old, new, reason, stack = event
+            g = gs.get(goid)
+            if g is None or old is new:
+                if g is not None:
+                    continue  # Its status is told once a generation.
+                if old is not_exist:
+                    g = self._create(goid, time, goroutine, cause)
+                else:
+                    # Where the events begin in the middle of a trace, any transition may be the
+                    # first that tells of a goroutine.
+                    state = new if old is undetermined else old
+                    g = self._find(goid, state, event)
+                    if state is running:
+                        n_running += 1
+                    elif state is runnable:
+                        n_runnable += 1
+                    elif state is syscall:
+                        n_syscall += 1
+                    if state is new:
+                        continue
+            if old is runnable:
+                n_runnable -= 1
+                waited = time - g.since
+                g.runnable += waited
+                if new is running:
+                    scheduled(waited)
+                    if waited > long_delay:
+                        long_delay = self._delayed(waited, g)
+            elif old is running:
+                n_running -= 1
+                g.execution += time - g.since
+            elif old is waiting:
+                wait = g.wait
+                waited = time - g.since
+                if wait is not None:
+                    wait.count += 1
+                    wait.total += waited
+                    if waited > wait.max:
+                        wait.max = waited
+                    g.wait = None
+                    blocked = g.blocked
+                    if blocked is None:
+                        g.blocked = {wait.reason: waited}
+                    elif wait.reason in blocked:
+                        blocked[wait.reason] += waited
+                    else:
+                        blocked[wait.reason] = waited
+                else:
+                    g.add_blocked("", waited)
+            elif old is syscall:
+                n_syscall -= 1
+                lost = g.proc_lost
+                if lost is None:
+                    g.syscall += time - g.since
+                else:
+                    g.syscall += lost - g.since
+                    g.syscall_blocked += time - lost
+                    g.proc_lost = None
+                # Go's summary forgets the proc's goroutine here even if it is another by now.
+                syscalling.pop(g.proc, None)
+
+            if not g.name and stack:
+                g.name = stack[-1].function
+            g.since = time
+            g.state = new
+
+            if new is running:
+                n_running += 1
+                if g.started is None:
+                    g.started = time
+                if time >= sample_at:
+                    sample_at = numbers.sample(time, n_running, n_runnable, n_syscall)
+            elif new is waiting:
+                found = waits.get(id(stack))
+                if found is None or found.reason != reason:
+                    found = self._blocking.wait(reason, stack)
+                g.wait = found
+                if reason == "forever":
+                    g.close(time)
+            elif new is runnable:
+                n_runnable += 1
+            elif new is syscall:
+                n_syscall += 1
+                g.proc = proc
+                syscalling[proc] = goid
+            elif new is not_exist:
+                numbers.total -= 1
+                self._end(g, time)
+        self._seen += len(chunk)
+        self._counts[transition] += len(chunk) - others
+        self._last = chunk[-1].time
+        self._scheduling.fold(at_least=1 << 14)
+        numbers.running, numbers.runnable, numbers.syscall = n_running, n_runnable, n_syscall
+
+    # Goroutines.
+
+    def _find(self, goid: int | None, state: GoState, event: GoroutineTransition) -> Goroutine:
+        """A goroutine that was there before, and in this state since the last sync event."""
+        g = self._gs[goid] = Goroutine(goid, self._sync, state)
+        self._numbers.found(state, event.time)
+        stack = event.transition_stack
+        if stack:
+            g.name = stack[-1].function
+        if state is not event.to_state:
+            stack = NO_STACK  # That is the next state's.
+        if state is GoState.RUNNING:
+            g.started = event.time
+        elif state is GoState.WAITING:
+            reason = event.reason if state is event.to_state else ""
+            g.wait = self._blocking.wait(reason, stack)
+        elif state is GoState.SYSCALL:
+            g.proc = event.proc
+            self._syscalling[event.proc] = goid
+            if event.proc is None:
+                # It has no proc to lose, so it is blocked; from here on Go's summary calls it
+                # syscall time all the same.
+                g.syscall_blocked = event.time - self._sync
+                g.since = event.time
+        return g
+
+    def _create(self, goid: int | None, time: int, parent: int | None, stack: Stack) -> Goroutine:
+        """A goroutine that comes to be."""
+        g = self._gs[goid] = Goroutine(goid, time, GoState.NOT_EXIST)
+        g.created_in_trace = True
+        g.parent = parent
+        self._numbers.total += 1
+        if self._details:
+            g.creation_stack = resolved(stack)
+            creator = self._gs.get(parent)
+            if creator is not None and creator.regions_open:
+                task = creator.regions_open[-1].task
+                g.regions_open = [OpenRegion("", task, goid, time, None, inherited=True)]
+        return g
+
+    def _end(self, g: Goroutine, time: int) -> None:
+        """A goroutine that is gone."""
+        g.close(time)
+        if not self._details:
+            self._functions.setdefault(g.name, FunctionTotals()).add(g, time)
+            del self._gs[g.goid]
+
+    def _delayed(self, waited: int, g: Goroutine) -> int:
+        """Note one of the longest delays; return how long the next one has to be."""
+        delays = self._delays
+        entry = (waited, g.since, self._seen, g)
+        if len(delays) < _DELAYS:
+            heapq.heappush(delays, entry)
+        else:
+            heapq.heapreplace(delays, entry)
+        return delays[0][0] if len(delays) == _DELAYS else -1
+
+    def _proc(self, event: ProcTransition) -> None:
+        if event.to_state is ProcState.IDLE and event.from_state is not ProcState.IDLE:
+            goid = self._syscalling.pop(event.procid, None)
+            g = self._gs.get(goid)
+            if g is not None and g.state is GoState.SYSCALL:
+                g.proc_lost = event.time
+
+    # Generations.
+
+    def _on_sync(self, event: Sync, index: int) -> None:
+        self._sync = event.time
+        self._generations.append((event.generation, event.time, index))
+        self._blocking.next_generation()
+
+    # Ranges.
+
+    def _range_begin(self, event: RangeBegin) -> None:
+        time, goroutine, _, _, _, _, name, scope = event
+        kind, number = scope
+        if kind is ResourceKind.GOROUTINE:
+            self._open[number, name] = event
+            g = self._gs.get(number)
+        elif kind is ResourceKind.PROC:
+            # It is not really the goroutine's, but if that stays on the proc, let it be.
+            self._sweeps[number, name] = (goroutine, time)
+            g = self._gs.get(goroutine)
+        else:
+            if name == GC_MARK:
+                self._gc_begin(time)
+            return
+        if g is not None:
+            g.begin_range(name, time)
+
+    def _range_active(self, event: RangeActive) -> None:
+        name, (kind, number) = event.name, event.scope
+        if kind is ResourceKind.GOROUTINE:
+            self._open.setdefault((number, name), None)
+            g = self._gs.get(number)
+        elif kind is ResourceKind.PROC:
+            _, begin = self._sweeps.get((number, name), (None, None))
+            g = self._gs.get(event.goroutine)
+            self._sweeps[number, name] = (event.goroutine, begin)
+        else:
+            if name == GC_MARK and self._cycle is None:
+                self._gc_begin(None)
+            return
+        if g is not None:
+            since = (g.ranges_open or {}).get(name)
+            if since is not None:
+                g.add_range(name, self._sync - since)
+            g.begin_range(name, self._sync)
+
+    def _range_end(self, event: RangeEnd) -> None:
+        time, goroutine, _, _, _, _, name, scope, _ = event
+        kind, number = scope
+        begin: int | None
+        if kind is ResourceKind.GOROUTINE:
+            g = self._gs.get(number)
+            begun = self._open.pop((number, name), None)
+            begin = None if begun is None else begun.time
+            if begun is not None and name.startswith(_STW):
+                reason = name[len(_STW) : -1]
+                stack = resolved(begun.stack)
+                self._pauses.append(Pause(reason, begun.time, time, begun.goroutine, stack))
+        elif kind is ResourceKind.PROC:
+            on, begin = self._sweeps.pop((number, name), (None, None))
+            g = self._gs.get(on) if on == goroutine else None
+        else:
+            g = None
+            begin = None
+            if name == GC_MARK:
+                begin = None if self._cycle is None else self._cycle.begin_ns
+                self._gc_end(time)
+        if g is not None:
+            g.end_range(name, time)
+        if begin is not None:
+            _builder(self._ranges, name).add(time - begin)
+
+    def _gc_begin(self, time: int | None) -> None:
+        heap = None if time is None else self._values.get(HEAP_METRIC)
+        self._cycle = GCCycle(time, None, heap, None, self._values.get(GOAL_METRIC))
+
+    def _gc_end(self, time: int) -> None:
+        cycle = self._cycle or GCCycle(None, None, None, None, None)
+        values = self._values
+        self._cycles.append(
+            GCCycle(
+                cycle.begin_ns,
+                time,
+                cycle.heap_begin_bytes,
+                values.get(HEAP_METRIC),
+                cycle.goal_bytes,
+            )
+        )
+        self._cycle = None
+
+    def _metric(self, event: Metric) -> None:
+        time, _, _, _, _, _, name, value = event
+        series = self._metrics.get(name)
+        if series is None:
+            series = self._metrics[name] = SeriesBuilder()
+        series.add(time, value)
+        self._values[name] = value
+
+    # Tasks, regions and logs.
+
+    def _task(self, number: int, goroutine: int | None) -> OpenTask:
+        """A task that is mentioned by a goroutine."""
+        task = self._tasks.get(number)
+        if task is None:
+            task = self._tasks[number] = OpenTask(number)
+        if goroutine is not None:
+            task.goroutines[goroutine] = None
+        return task
+
+    def _task_begin(self, event: TaskBegin) -> None:
+        task = self._task(event.task, event.goroutine)
+        task.name = event.name
+        task.begin = event.time
+        parent = event.parent
+        if self._details and parent is not None and task.parent is None:
+            task.parent = parent
+            self._task(parent, None).add_child(task.id)
+
+    def _task_end(self, event: TaskEnd) -> None:
+        task = self._task(event.task, event.goroutine)
+        if task.begin is not None and task.end is None:
+            _builder(self._task_durations, task.name).add(event.time - task.begin)
+        task.end = event.time
+        if not self._details:
+            del self._tasks[event.task]
+
+    def _log(self, event: Log) -> None:
+        if self._details:
+            # Kept as it is but for the tables behind its stack.
+            log = event._replace(stack=resolved(event.stack))
+            self._task(event.task, event.goroutine).add_log(log)
+
+    def _goroutine_of(self, event: RegionBegin | RegionEnd) -> Goroutine:
+        g = self._gs.get(event.goroutine)
+        if g is None:
+            # Only where the events begin in the middle of a trace.
+            g = self._gs[event.goroutine] = Goroutine(event.goroutine, self._sync, GoState.RUNNING)
+            self._numbers.found(GoState.RUNNING, event.time)
+            self._numbers.running += 1
+        return g
+
+    def _region_begin(self, event: RegionBegin) -> None:
+        g = self._goroutine_of(event)
+        before = g.snapshot(event.time) if self._details else None
+        region = OpenRegion(event.name, event.task, event.goroutine, event.time, before)
+        if g.regions_open is None:
+            g.regions_open = []
+        g.regions_open.append(region)
+        if self._details:
+            self._task(event.task, event.goroutine).add_region(region)
+
+    def _region_end(self, event: RegionEnd) -> None:
+        g = self._goroutine_of(event)
+        if g.regions_open:
+            region = g.regions_open.pop()
+        else:
+            region = OpenRegion(event.name, event.task, event.goroutine, None, None)
+            if self._details:
+                self._task(event.task, event.goroutine).add_region(region)
+        region.end = event.time
+        if region.begin is not None and not region.inherited:
+            _builder(self._region_durations, region.name).add(event.time - region.begin)
+        if self._details:
+            region.close(g.snapshot(event.time))
+            g.keep_region(region)
+
+    # CPU samples.
+
+    def _sample(self, event: StackSample) -> None:
+        frames = event.stack.frames
+        self._samples[frames] = self._samples.get(frames, 0) + 1
+
+    # The summary.
+
+    def summary(self) -> Summary:
+        """All events so far, summarised. More may be added after."""
+        now = self._last
+        gs = self._gs.values()
+        functions = {name: totals.copy() for name, totals in self._functions.items()}
+        for g in gs:
+            functions.setdefault(g.name, FunctionTotals()).add(g, now)
+        waits = [
+            (g.wait, now - g.since)
+            for g in gs
+            if g.wait is not None and g.state is GoState.WAITING and not g.closed
+        ]
+        cycles = self._cycles if self._cycle is None else [*self._cycles, self._cycle]
+        goroutines, tasks = self._detailed(now) if self._details else ({}, {})
+        return Summary(
+            begin_ns=self._first or 0,
+            end_ns=now,
+            version=self._version,
+            generations=tuple(self._generation_summaries()),
+            events=MappingProxyType(
+                {kind.__name__: self._counts[kind] for kind in EVENT_CLASSES if self._counts[kind]}
+            ),
+            goroutines=MappingProxyType(goroutines),
+            functions=tuple(
+                sorted(
+                    (totals.build(name) for name, totals in functions.items()),
+                    key=lambda function: -function.stats.execution_ns,
+                )
+            ),
+            goroutine_counts=self._numbers.build(now) if self._first is not None else (),
+            scheduling=self._scheduling.build(),
+            delays=tuple(
+                SchedulingDelay(g.goid, g.name, begin, waited)
+                for waited, begin, _, g in sorted(
+                    self._delays, key=lambda entry: (-entry[0], entry[1])
+                )
+            ),
+            blocking=self._blocking.build(waits),
+            pauses=tuple(self._pauses),
+            gc_cycles=tuple(cycles),
+            ranges=_built(self._ranges),
+            metrics=MappingProxyType(
+                {name: series.build() for name, series in self._metrics.items()}
+            ),
+            tasks=MappingProxyType(tasks),
+            task_durations=_built(self._task_durations),
+            region_durations=_built(self._region_durations),
+            samples=tuple(
+                SampledStack(Stack.of(*frames), count)
+                for frames, count in sorted(self._samples.items(), key=lambda entry: -entry[1])
+            ),
+        )
+
+    def _detailed(
+        self, now: int
+    ) -> tuple[dict[int | None, GoroutineSummary], dict[int, TaskSummary]]:
+        built: dict[OpenRegion, RegionSummary] = {}
+
+        def region_summary(region: OpenRegion) -> RegionSummary:
+            summary = built.get(region)
+            if summary is None:
+                g = self._gs.get(region.goroutine)
+                summary = built[region] = region.build(None if g is None else g.snapshot(now))
+            return summary
+
+        goroutines = {goid: g.build(now, region_summary) for goid, g in self._gs.items()}
+        return goroutines, {n: task.build(region_summary) for n, task in self._tasks.items()}
+
+    def _generation_summaries(self) -> Iterator[GenerationSummary]:
+        begins = self._generations
+        for i, (generation, begin, index) in enumerate(begins):
+            if i and generation.number == begins[i - 1][0].number:
+                continue  # The last sync event: the trace ends.
+            last = i + 1 == len(begins)
+            yield GenerationSummary(
+                generation.number,
+                begin,
+                self._last if last else begins[i + 1][1],
+                (self._seen if last else begins[i + 1][2]) - index,
+                generation.wall_time_ns(begin),
+            )
+
+
+def _lists(events: Iterator[Event]) -> Iterator[list[Event]]:
+    """The events in lists. Where they raise, those before come first."""
+    error: Exception | None = None
+    while error is None:
+        chunk: list[Event] = []
+        try:
+            chunk.extend(islice(events, _CHUNK))
+        except Exception as exc:
+            error = exc
+        if chunk:
+            yield chunk
+        elif error is None:
+            return
+    raise error
+
+
+def _builder(builders: dict[str, DistributionBuilder], name: str) -> DistributionBuilder:
+    builder = builders.get(name)
+    if builder is None:
+        builder = builders[name] = DistributionBuilder()
+    return builder
+
+
+def _built(builders: dict[str, DistributionBuilder]) -> Mapping[str, Distribution]:
+    return MappingProxyType({name: builders[name].build() for name in sorted(builders)})
