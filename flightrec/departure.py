@@ -48,16 +48,18 @@ class DepartureWatch:
 
     def _watch(self) -> None:
         panics, code, error = ctypes.c_int32(), ctypes.c_int32(), abi.Error()
-        while self._cdll.flightrec_departure_next(panics, code, error) == Status.OK:
-            departure = Departure("panic", 2) if panics.value else Departure("exit", code.value)
-            try:
-                self._callback(departure)
-            except BaseException:
-                sys.excepthook(*sys.exc_info())
-            for stream in (sys.stdout, sys.stderr):  # Python does not come to do so at exit
-                with contextlib.suppress(Exception):
-                    stream.flush()
-            self._cdll.flightrec_departure_go()
+        if self._cdll.flightrec_departure_next(panics, code, error) != Status.OK:
+            return
+        departure = Departure("panic", 2) if panics.value else Departure("exit", code.value)
+        try:
+            self._callback(departure)
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        for stream in (sys.stdout, sys.stderr):  # Python does not come to do so at exit
+            with contextlib.suppress(Exception):
+                stream.flush()
+        # This ends the process. Whoever else wants to do so meanwhile finds nobody, and waits.
+        self._cdll.flightrec_departure_go()
 
     def close(self) -> None:
         """End the thread; Go then ends the process without asking."""

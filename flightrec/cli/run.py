@@ -133,7 +133,7 @@ def _load(args: argparse.Namespace, scratch: Path) -> tuple[GoRuntime, str]:
     target = Path(args.target)
     if target.is_file() and target.suffix != ".go":
         runtime = flightrec.load(target)
-    elif target.is_dir() or "/" in args.target or "@" in args.target:
+    elif target.exists() or "/" in args.target or "@" in args.target:
         from flightrec.gobuild import build
 
         built = build(

@@ -1,0 +1,28 @@
+// Package works registers Go functions that Python can call by name.
+package works
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/trace"
+
+	"flightrec/gobridge"
+)
+
+func init() {
+	gobridge.Register("echo", func(ctx context.Context, args json.RawMessage) (any, error) {
+		trace.Log(ctx, "works", "echo")
+		return args, nil
+	})
+	gobridge.Register("fail", func(context.Context, json.RawMessage) (any, error) {
+		return nil, errors.New("as the test wants")
+	})
+	gobridge.Register("panic", func(context.Context, json.RawMessage) (any, error) { panic("as the test wants") })
+	gobridge.Register("wait", func(ctx context.Context, _ json.RawMessage) (any, error) {
+		fmt.Println("ready")
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+}
