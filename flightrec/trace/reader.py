@@ -15,6 +15,7 @@ from flightrec.trace.generations import read_generations
 from flightrec.trace.merge import merge, sync_event
 from flightrec.trace.ordering import OrderState
 from flightrec.trace.source import Input, Source
+from flightrec.trace.tables import QuietEndError
 
 __all__ = ["Reader", "read"]
 
@@ -116,6 +117,8 @@ def _chunks(
                 data = next(generations, None)
             except TraceFormatError as error:
                 failure = error
+            except QuietEndError:
+                pass
             if data is None:
                 break
             if stop_if_truncated and data.complete is False:

@@ -10,7 +10,7 @@ from flightrec.trace.spec import EVENT_TYPES, MAX_FRAMES, MAX_STRING_SIZE, SPECS
 from flightrec.trace.stacks import NO_STACK, FrameTable, Stack
 from flightrec.trace.varint import VarintError, all_uvarints, read_uvarint
 
-__all__ = ["ClockSnapshot", "RawSample", "SyncData", "Tables"]
+__all__ = ["ClockSnapshot", "QuietEndError", "RawSample", "SyncData", "Tables"]
 
 _STRING: Final = EVENT_TYPES["String"]
 _STACK: Final = EVENT_TYPES["Stack"]
@@ -41,6 +41,14 @@ class ClockSnapshot(NamedTuple):
     time: int
     mono_ns: int
     wall_ns: int
+
+
+class QuietEndError(Exception):
+    """A table ends where a number should begin, which Go's reader takes for the trace's end.
+
+    Its reading functions return io.EOF there, and so does its reader then: the generation and
+    what follows is dropped without a word. To accept what Go accepts, so do we.
+    """
 
 
 class SyncData:
@@ -93,7 +101,7 @@ class Tables:
                     raise _error(batch, at, f"string {number} is there twice")
                 strings[number] = text.decode("utf-8", "surrogateescape")
         except VarintError as error:
-            raise _error(batch, at, f"a string is broken: {error}") from None
+            raise _cut(batch, at, "a string", error) from None
 
     def add_stacks(self, batch: Batch) -> None:
         """Take in a batch of stacks."""
@@ -134,8 +142,10 @@ class Tables:
     def _add_stacks_with_care(self, batch: Batch) -> None:
         data, stacks, table, raw = batch.data, self.stacks, self.frames, self.frames.raw
         at, size = 1, len(data)
+        in_frames = False
         try:
             while at < size:
+                in_frames = False
                 if data[at] != _STACK:
                     raise _wrong(batch, at, "a stack", data[at])
                 number, at = read_uvarint(data, at + 1)
@@ -143,6 +153,7 @@ class Tables:
                 if count > MAX_FRAMES:
                     raise _error(batch, at, f"a stack of {count} frames; {MAX_FRAMES} are allowed")
                 pcs = []
+                in_frames = True
                 for _ in range(count):
                     pc, at = read_uvarint(data, at)
                     function, at = read_uvarint(data, at)
@@ -155,7 +166,9 @@ class Tables:
                     raise _error(batch, at, f"stack {number} is there twice")
                 stacks[number] = Stack(tuple(pcs), table)
         except VarintError as error:
-            raise _error(batch, at, f"a stack is broken: {error}") from None
+            if in_frames:
+                raise _error(batch, at, f"a stack is broken: {error}") from None
+            raise _cut(batch, at, "a stack", error) from None
 
     def add_samples(self, batch: Batch) -> None:
         """Take in a batch of CPU samples."""
@@ -180,7 +193,7 @@ class Tables:
                     )
                 )
         except VarintError as error:
-            raise _error(batch, at, f"a CPU sample is broken: {error}") from None
+            raise _cut(batch, at, "a CPU sample", error) from None
 
     def add_sync(self, batch: Batch, *, header: bool, snapshots: bool) -> None:
         """Take in a sync batch.
@@ -210,7 +223,7 @@ class Tables:
                 else:
                     raise _wrong(batch, at - 1, "a frequency or clock snapshot", kind)
         except VarintError as error:
-            raise _error(batch, at, f"the sync batch is broken: {error}") from None
+            raise _cut(batch, at, "the sync batch", error) from None
 
     def check_frames(self) -> str | None:
         """What is wrong with the strings that stacks refer to, None if nothing is."""
@@ -238,6 +251,10 @@ def _error(batch: Batch, at: int, reason: str) -> Exception:
         thread=batch.thread,
         batch=batch.offset,
     )
+
+
+def _cut(batch: Batch, at: int, what: str, error: VarintError) -> Exception:
+    return QuietEndError() if error.missing else _error(batch, at, f"{what} is broken: {error}")
 
 
 def _wrong(batch: Batch, at: int, expected: str, found: int) -> Exception:

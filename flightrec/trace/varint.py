@@ -14,11 +14,13 @@ class VarintError(ValueError):
     """A varint that has more than 64 bits, or that the input ends in.
 
     :ivar truncated: whether more input could have made it whole.
+    :ivar missing: whether the input had ended before its first byte.
     """
 
-    def __init__(self, *, truncated: bool) -> None:
+    def __init__(self, *, truncated: bool, missing: bool = False) -> None:
         super().__init__("a varint is cut off" if truncated else "a varint has more than 64 bits")
         self.truncated = truncated
+        self.missing = missing
 
 
 def read_uvarint(data: Sequence[int], at: int) -> tuple[int, int]:
@@ -34,7 +36,7 @@ def read_uvarint(data: Sequence[int], at: int) -> tuple[int, int]:
         shift += 7
     else:
         if shift < 70:
-            raise VarintError(truncated=True)
+            raise VarintError(truncated=True, missing=shift == 0)
     raise VarintError(truncated=False)
 
 

@@ -433,6 +433,15 @@ def test_stop_does_not_hide_damage() -> None:
         list(read(whole + b"\xee" * 100, on_truncated="stop"))
 
 
+@pytest.mark.parametrize("version", [22, 25, 26])
+def test_a_table_that_stops_short_ends_the_trace(version: int) -> None:
+    """Where a table ends before a number, the trace ends quietly, as for Go's reader."""
+    good = simple(version)
+    bad = batch(2, NONE, 5, event("CPUSamples"), event("CPUSample", 1, 2, 3, 4, 5)[:-1])
+    rest = simple(version, (2,))[16:]
+    assert len(list(read(good + bad + rest))) == 7
+
+
 def test_truncated_gzip() -> None:
     """A gzip file that is cut off raises, or stops on request."""
     zipped = gzip.compress(simple(generations=range(1, 50), metrics=50))[:-40]

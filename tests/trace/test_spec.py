@@ -82,7 +82,9 @@ def test_first_format(toolchain: Toolchain) -> None:
     """A toolchain knows the types of formats up to its own and no others."""
     version = max(number for number in FORMATS if number <= toolchain.minor)
     ours = {spec.name for spec in specs_for(version).values()}
-    assert set(_specs(_source(toolchain))) == ours
+    # Go 1.25 has this one in its table but never writes it to a trace.
+    early = {"EndOfGeneration"} if version == 25 else set()
+    assert set(_specs(_source(toolchain))) == ours | early
 
 
 @needs_go
@@ -90,9 +92,11 @@ def test_first_format(toolchain: Toolchain) -> None:
 def test_limits(toolchain: Toolchain) -> None:
     """Batches, strings and stacks may be as large as Go's reader lets them."""
     source = _source(toolchain)
-    assert f"MaxBatchSize = {MAX_BATCH_SIZE >> 10} << 10" in source
-    assert f"MaxFramesPerStack = {MAX_FRAMES}" in source
-    assert f"MaxEventTrailerDataSize = {MAX_STRING_SIZE >> 10} << 10" in source
+    limits = dict(re.findall(r"(Max\w+)\s+= (\d+(?: << \d+)?)$", source, re.MULTILINE))
+    assert limits["MaxBatchSize"] == f"{MAX_BATCH_SIZE >> 10} << 10"
+    assert limits["MaxFramesPerStack"] == str(MAX_FRAMES)
+    longest = "MaxEventTrailerDataSize" if toolchain.minor >= 25 else "MaxStringSize"
+    assert limits[longest] == f"{MAX_STRING_SIZE >> 10} << 10"
 
 
 def test_stack_of_the_event_comes_first() -> None:
