@@ -94,7 +94,7 @@ def _measure(trace: Path, toolchain: Toolchain, rounds: int) -> dict[str, Any]:
             if number:
                 kept.append(run)
             print(f"{trace.name}: {name} {run.wall:.2f} s", file=sys.stderr, flush=True)
-    contenders = {
+    contenders: dict[str, dict[str, Any]] = {
         name: {
             "wall_s": statistics.median(run.wall for run in kept),
             "cpu_s": statistics.median(run.cpu for run in kept),
