@@ -10,8 +10,12 @@
                 print(event.time, goid, event.reason, event.stack)
 
 :func:`read` gives typed events in order; :func:`batches` and :func:`wire_events` what is in the
-file, unordered and fast. Nothing here needs Go.
+file, unordered and fast. :func:`summarize` tells what happened. Nothing here needs Go.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from flightrec.trace.allocfree import (
     AllocFree,
@@ -58,23 +62,53 @@ from flightrec.trace.tables import ClockSnapshot
 from flightrec.trace.text import go_text
 from flightrec.trace.wireevents import WireEvent, wire_events
 
+if TYPE_CHECKING:
+    from flightrec.trace.summary import (
+        BlockingStack,
+        Distribution,
+        ExecutionStats,
+        FunctionSummary,
+        GCCycle,
+        GenerationSummary,
+        GoroutineCount,
+        GoroutineSummary,
+        Pause,
+        Point,
+        RegionSummary,
+        SampledStack,
+        SchedulingDelay,
+        Series,
+        Summarizer,
+        Summary,
+        TaskSummary,
+        summarize,
+    )
+
 __all__ = [
     "EVENT_CLASSES",
     "NO_STACK",
     "AllocFree",
     "AllocFreeInfo",
     "Batch",
+    "BlockingStack",
     "Change",
     "ClockSnapshot",
+    "Distribution",
     "Event",
     "EventBase",
+    "ExecutionStats",
     "Experimental",
     "ExperimentalBatch",
     "Frame",
+    "FunctionSummary",
+    "GCCycle",
     "Generation",
+    "GenerationSummary",
     "GoState",
     "GoType",
+    "GoroutineCount",
     "GoroutineStack",
+    "GoroutineSummary",
     "GoroutineTransition",
     "HeapObject",
     "HeapSpan",
@@ -83,6 +117,8 @@ __all__ = [
     "Log",
     "Memory",
     "Metric",
+    "Pause",
+    "Point",
     "ProcState",
     "ProcTransition",
     "RangeActive",
@@ -91,18 +127,39 @@ __all__ = [
     "Reader",
     "RegionBegin",
     "RegionEnd",
+    "RegionSummary",
     "Resource",
     "ResourceKind",
+    "SampledStack",
+    "SchedulingDelay",
+    "Series",
     "Stack",
     "StackSample",
     "StateTransition",
+    "Summarizer",
+    "Summary",
     "Sync",
     "TaskBegin",
     "TaskEnd",
+    "TaskSummary",
     "TruncatedTraceError",
     "WireEvent",
     "batches",
     "go_text",
     "read",
+    "summarize",
     "wire_events",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # Who only records need not wait for the summaries to load.
+    if name in __all__:
+        from flightrec.trace import summary
+
+        return getattr(summary, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
