@@ -122,7 +122,9 @@ class FlightRecorder:
         self.set_size(max_bytes)
         self._lifecycle = threading.Lock()  # start and stop
         self._writing = threading.Lock()  # write_to; stop waits for it
-        self._taking = threading.Lock()  # flush and the reading of the ring
+        # Flush and the reading of the ring. A signal handler may want a snapshot while the code that
+        # it interrupts takes one, on the same thread.
+        self._taking = threading.RLock()
         self._recording: Recording | None = None
         self._last: weakref.ref[Snapshot] | None = None
         self._last_began_ns = 0

@@ -64,7 +64,7 @@ class Recording:
         self.runtime = runtime
         self.options = options
         self._cdll = runtime.cdll
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a signal handler may interrupt who has it
         self._ring: tuple[Generation, ...] = ()
         self._header = b""
         self._assembler = Assembler()  # of plain Python only
