@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -25,6 +26,11 @@ _PREAMBLE = f"""
 import faulthandler, os, signal, sys, threading, time
 faulthandler.dump_traceback_later({DEADLINE}, exit=True)
 import flightrec
+
+def fork():
+    # Its timer is a thread, for which a forked child would wait at its end.
+    faulthandler.cancel_dump_traceback_later()
+    return os.fork()
 """
 
 
@@ -46,24 +52,34 @@ class Child:
         A child that hangs shows its stacks and fails. With ``check`` it must also end with
         status 0 and say nothing on its standard error.
         """
-        done = subprocess.run(
-            [
-                sys.executable,
-                *("-X", "dev", "-W", "error"),
-                *("-c", _PREAMBLE + textwrap.dedent(code)),
-                *map(str, arguments),
-            ],
-            env={
-                **os.environ,
-                "PYTHONPATH": str(ROOT),
-                "FLIGHTREC_LIBRARY": str(self.library),
-                **(env or {}),
-            },
-            check=False,
-            capture_output=True,
+        command = [
+            sys.executable,
+            *("-X", "dev", "-W", "error"),
+            *("-c", _PREAMBLE + textwrap.dedent(code)),
+            *map(str, arguments),
+        ]
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "FLIGHTREC_LIBRARY": str(self.library),
+            **(env or {}),
+        }
+        with subprocess.Popen(
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=2 * DEADLINE,
-        )
+            start_new_session=True,
+        ) as process:
+            try:
+                out, err = process.communicate(timeout=1.5 * DEADLINE)
+            except subprocess.TimeoutExpired:
+                os.killpg(process.pid, signal.SIGKILL)  # its own children as well
+                out, err = process.communicate()
+                err += "\n(it was killed for taking too long)"
+        done = subprocess.CompletedProcess(command, process.returncode, out, err)
         if check and (done.returncode or done.stderr):
             raise AssertionError(
                 f"the child ended with status {done.returncode}\n{done.stdout}\n{done.stderr}"
