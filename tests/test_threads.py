@@ -1,0 +1,164 @@
+"""Several threads at once: whatever they do to a recorder, it is in one state or the other."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import threading
+from collections.abc import Callable
+
+import pytest
+
+import flightrec
+from flightrec import AlreadyEnabledError, NotEnabledError, SnapshotActiveError
+from tests.conftest import MakeRecorder
+from tests.helpers import DEADLINE, Thread, running, together
+from tests.helpers_go import Judge
+
+
+def test_snapshots_from_many_threads(make_recorder: MakeRecorder, judge: Judge) -> None:
+    """Eight threads take snapshots under load: all succeed, and all are valid."""
+    recorder = make_recorder(max_bytes=256 << 10)
+    recorder.start()
+    with running(recorder.runtime, "pingpong", pairs=1):
+        got = together(8, lambda _: [recorder.snapshot() for _ in range(5)])
+    recorder.stop()
+    distinct: dict[int, flightrec.Snapshot] = {}
+    for snapshots in got:
+        assert isinstance(snapshots, list), snapshots
+        for earlier, later in itertools.pairwise(snapshots):
+            assert later.end_ns > earlier.end_ns
+        distinct.update((id(snapshot), snapshot) for snapshot in snapshots)
+    smallest = sorted(distinct.values(), key=lambda snapshot: snapshot.nbytes)[:2]
+    for snapshot in smallest:
+        judge.check(snapshot)
+
+
+def test_one_write_at_a_time(make_recorder: MakeRecorder) -> None:
+    """While a write is in its file, every other is refused; afterwards the next succeeds."""
+    recorder = make_recorder()
+    recorder.start()
+    entered, leave = threading.Event(), threading.Event()
+
+    class Stuck(io.BytesIO):
+        def write(self, data: object) -> int:
+            entered.set()
+            assert leave.wait(DEADLINE)
+            return super().write(data)  # type: ignore[arg-type]
+
+    file = Stuck()
+    writing = Thread(recorder.write_to, file)
+    assert entered.wait(DEADLINE)
+    for outcome in together(4, lambda _: recorder.write_to(io.BytesIO())):
+        assert isinstance(outcome, SnapshotActiveError)
+    leave.set()
+    assert writing.result() == len(file.getvalue())
+    assert recorder.write_to(io.BytesIO()) > 16
+    recorder.stop()
+
+
+def test_stop_waits_for_a_write(make_recorder: MakeRecorder, judge: Judge) -> None:
+    """A stop waits until the write in progress is done, and what that writes is whole."""
+    recorder = make_recorder()
+    recorder.start()
+    entered, leave = threading.Event(), threading.Event()
+
+    class Stuck(io.BytesIO):
+        def write(self, data: object) -> int:
+            entered.set()
+            assert leave.wait(DEADLINE)
+            return super().write(data)  # type: ignore[arg-type]
+
+    file = Stuck()
+    writing = Thread(recorder.write_to, file)
+    assert entered.wait(DEADLINE)
+    stop_begun = threading.Event()
+
+    def stop() -> None:
+        stop_begun.set()
+        recorder.stop()
+        assert not writing.running or writing.result()
+
+    stopping = Thread(stop)
+    assert stop_begun.wait(DEADLINE)
+    assert not threading.Event().wait(0.05)
+    assert stopping.running
+    assert recorder.enabled
+    leave.set()
+    assert writing.result() == len(file.getvalue())
+    stopping.result()
+    assert not recorder.enabled
+    judge.check(file.getvalue())
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_starts_and_stops_race(make_recorder: MakeRecorder, plain: bool) -> None:
+    """Threads that start and stop one recorder get what they asked for or are told why not."""
+    recorder = make_recorder(plain=plain)
+
+    def work(number: int) -> list[str]:
+        outcomes = []
+        for _ in range(30):
+            for call in (recorder.start, recorder.stop)[:: 1 if number % 2 else -1]:
+                try:
+                    call()
+                    outcomes.append(call.__name__)
+                except (AlreadyEnabledError, NotEnabledError):
+                    pass
+        return outcomes
+
+    done = [name for names in together(4, work) if isinstance(names, list) for name in names]
+    starts, stops = done.count("start"), done.count("stop")
+    assert starts > 0
+    assert starts - stops == recorder.enabled
+    if recorder.enabled:
+        recorder.stop()
+
+
+def test_one_start_wins(make_recorder: MakeRecorder) -> None:
+    """Of many starts at once, of one recorder or of several, exactly one succeeds."""
+    recorders = [make_recorder() for _ in range(4)]
+    for _ in range(20):
+        outcomes = together(8, lambda number: recorders[number % 4].start())
+        assert outcomes.count(None) == 1
+        assert all(o is None or isinstance(o, AlreadyEnabledError) for o in outcomes)
+        (started,) = (recorder for recorder in recorders if recorder.enabled)
+        stops = together(8, lambda _: started.stop())  # noqa: B023
+        assert stops.count(None) == 1
+        assert all(o is None or isinstance(o, NotEnabledError) for o in stops)
+
+
+def test_everything_at_once(make_recorder: MakeRecorder) -> None:
+    """Snapshots, writes, statistics and settings beside starts and stops: only our own errors."""
+    recorder = make_recorder(max_bytes=256 << 10)
+
+    def restart() -> None:
+        recorder.start()
+        recorder.stop()
+
+    calls: list[Callable[[], object]] = [
+        restart,
+        restart,
+        recorder.snapshot,
+        lambda: recorder.snapshot(last=0.1),
+        lambda: recorder.write_to(io.BytesIO()),
+        recorder.stats,
+        lambda: recorder.set_size(1 << 20),
+        lambda: repr(recorder),
+    ]
+    expected = (AlreadyEnabledError, NotEnabledError, SnapshotActiveError)
+
+    def work(number: int) -> int:
+        done = 0
+        for _ in range(60):
+            try:
+                calls[number]()
+                done += 1
+            except expected:
+                pass
+        return done
+
+    outcomes = together(len(calls), work)
+    assert all(isinstance(outcome, int) for outcome in outcomes), outcomes
+    if recorder.enabled:
+        recorder.stop()
