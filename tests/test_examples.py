@@ -1,0 +1,119 @@
+"""The examples do what their READMEs say."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from flightrec.toolchain import Toolchain
+from tests.helpers import DEADLINE, ROOT
+from tests.helpers_go import Judge
+
+EXAMPLES = ROOT / "examples"
+
+
+def run_as_printed(name: str, folder: Path, go: Toolchain) -> subprocess.CompletedProcess[str]:
+    """Run the commands in an example's README, in a copy of the example."""
+    copy = folder / name
+    shutil.copytree(EXAMPLES / name, copy)
+    commands = folder / "bin"
+    commands.mkdir()
+    python = commands / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -X dev -W error "$@"\n')
+    python.chmod(0o755)
+    (printed,) = re.findall(
+        r"^```sh\n(.*?)^```", (copy / "README.md").read_text(encoding="utf-8"), re.M | re.S
+    )
+    return subprocess.run(
+        ["sh", "-e", "-c", printed],
+        cwd=copy,
+        env={
+            **os.environ,
+            "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
+            "PYTHONPATH": str(ROOT),
+            "FLIGHTREC_GO": str(go.go),
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=10 * DEADLINE,  # the first build of a large module takes minutes
+        check=False,
+    )
+
+
+def check(done: subprocess.CompletedProcess[str], *patterns: str) -> None:
+    """Check that an example has run, and that each pattern matches a line of what it printed."""
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
+    for pattern in patterns:
+        assert re.search(f"^{pattern}$", done.stdout, re.M), (pattern, done.stdout)
+
+
+def test_slow_request(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
+    """The snapshot of the slow request names the lock, and who held it."""
+    done = run_as_printed("slow_request", tmp_path, go)
+    check(
+        done,
+        r"request \d+ took \d+ ms",
+        r"goroutine \d+ waited \d+ ms",
+        r"  for: sync",
+        r"  at: main\.\(\*priceList\)\.price:\d+",
+        r"  until goroutine \d+ was at: main\.\(\*priceList\)\.refresh:\d+ < main\.main\.func1:\d+",
+        r"slow\.trace: valid.*",
+    )
+    judge.check(tmp_path / "slow_request" / "slow.trace")
+
+
+def test_goroutine_leak(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
+    """The snapshot counts the goroutines that leaked, and says where they wait."""
+    done = run_as_printed("goroutine_leak", tmp_path, go)
+    check(
+        done,
+        r"200 goroutines wait: chan send at main\.first\.func1:23, started at main\.first:23",
+        r"leak\.trace: valid.*",
+    )
+    judge.check(tmp_path / "goroutine_leak" / "leak.trace")
+
+
+def test_python_tasks(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
+    """The snapshot has Python's tasks and regions, and how long each took."""
+    done = run_as_printed("python_tasks", tmp_path, go)
+    check(
+        done,
+        *(
+            rf"{page}: {what} took \d+\.\d ms"
+            for page in ("cat", "dog", "owl")
+            for what in ("task 'page'", "region 'count in Go'", "region 'most_common'")
+        ),
+        r"tasks\.trace: valid.*",
+    )
+    events = judge.events(tmp_path / "python_tasks" / "tasks.trace")
+    assert sum(event.kind == "TaskBegin" for event in events) == 3
+
+
+def test_nats_server(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
+    """A published program of substance runs unmodified, serves its protocol and is recorded."""
+    done = run_as_printed("nats_server", tmp_path, go)
+    if done.returncode and re.search("cannot download|lookup disabled|dial tcp", done.stderr):
+        pytest.skip(done.stderr.strip())
+    check(
+        done,
+        r"2000 messages, \d+ µs each; .*",
+        r"  \d+ times: network in server\.\(\*client\)\.readLoop",
+        r"nats\.trace: valid.*",
+    )
+    assert judge.check(tmp_path / "nats_server" / "nats.trace") > 2000
+
+
+def test_every_example_is_tested() -> None:
+    """There is a test here for each example, and each has a README."""
+    names = {path.parent.name for path in EXAMPLES.glob("*/run.py")}
+    assert names == {
+        name.removeprefix("test_") for name in globals() if name.startswith("test_")
+    } - {"every_example_is_tested"}
+    assert all((EXAMPLES / name / "README.md").is_file() for name in names)
