@@ -153,7 +153,14 @@ def _declare(cdll: ctypes.CDLL, path: Path) -> None:
             path=str(path),
         )
     for name, argument_types, result_type in abi.PROTOTYPES:
-        function = getattr(cdll, name)  # of this ABI version, so it is there
+        try:
+            function = getattr(cdll, name)
+        except AttributeError:
+            raise LibraryLoadError(
+                f"{path} does not have all of flightrec's bridge inside: {name} is missing. Build "
+                "it again.",
+                path=str(path),
+            ) from None
         function.argtypes = argument_types
         function.restype = result_type
 
