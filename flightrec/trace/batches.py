@@ -68,11 +68,8 @@ def batches(source: Source) -> Iterator[Batch]:
     batch. Mirrors ``readBatch`` in Go's ``internal/trace``. The iterator is not thread-safe.
     """
     opened = Input(source)
-    try:
-        read_header(opened)
-        yield from read_batches(opened)
-    finally:
-        opened.close()
+    read_header(opened)
+    return read_batches(opened)
 
 
 def read_header(opened: Input) -> int:

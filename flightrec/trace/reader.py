@@ -61,11 +61,7 @@ class Reader(Iterator[Event]):
 
     def __init__(self, source: Source, *, stop_if_truncated: bool = False) -> None:
         self._input = Input(source)
-        try:
-            self.version = read_header(self._input)
-        except BaseException:
-            self._input.close()
-            raise
+        self.version = read_header(self._input)
         self._chunks = _chunks(self._input, self.version, stop_if_truncated=stop_if_truncated)
         self._events: Iterator[Event] = chain.from_iterable(self._chunks)
 

@@ -48,7 +48,7 @@ class Input:
 
     ``buffer[position:]`` is what has been read and not yet used; ``offset(position)`` is where
     that is in the trace (in the decompressed one if it was gzip'd). A file that was opened here
-    is closed by :meth:`close`; one that was handed over is left open.
+    is closed by :meth:`close`, or when nobody reads on; one that was handed over is left open.
     """
 
     __slots__ = ("_base", "_close", "_read", "buffer", "position")
@@ -88,6 +88,13 @@ class Input:
     def close(self) -> None:
         """Close the file if it was opened here."""
         self._close()
+
+    def __del__(self) -> None:
+        # Whoever drops an iterator halfway, or before its first event, is done with the file.
+        # A generator's finally does not see the latter.
+        close = getattr(self, "_close", None)
+        if close is not None:
+            close()
 
 
 def _nothing() -> None:

@@ -59,11 +59,7 @@ def wire_events(source: Source) -> Iterator[WireEvent]:
     iterator is not thread-safe.
     """
     opened = Input(source)
-    try:
-        read_header(opened)
-    except BaseException:
-        opened.close()
-        raise
+    read_header(opened)
     return chain.from_iterable(_by_batch(opened))
 
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import copy
 import datetime
+import gc
 import gzip
 import io
 import itertools
 import os
 import pickle
 import tracemalloc
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,8 +35,10 @@ from flightrec.trace import (
     Sync,
     TaskBegin,
     TruncatedTraceError,
+    batches,
     go_text,
     read,
+    wire_events,
 )
 from flightrec.trace.source import Source
 from tests.trace.tracebuilder import (
@@ -121,6 +125,31 @@ class _Drip(io.RawIOBase):
 def test_source_in_drips(pack: Callable[[bytes], bytes]) -> None:
     """A file may hand out its bytes one by one."""
     assert len(list(read(_Drip(pack(simple(generations=(1, 2))))))) == 13
+
+
+@pytest.mark.parametrize("level", [read, batches, wire_events])
+@pytest.mark.parametrize("taken", [0, 1])
+def test_dropped_iterators_close_their_file(
+    level: Callable[[Source], Iterator[object]], taken: int, tmp_path: Path
+) -> None:
+    """A file opened for an iterator that is given up is closed without a warning."""
+    path = tmp_path / "simple.trace"
+    path.write_bytes(simple())
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        iterator = level(path)
+        for _ in range(taken):
+            next(iterator)
+        del iterator
+        gc.collect()
+    assert caught == []
+
+
+@pytest.mark.parametrize("level", [read, batches, wire_events])
+def test_headers_are_checked_at_once(level: Callable[[Source], Iterator[object]]) -> None:
+    """What is no trace is refused before the first event is asked for."""
+    with pytest.raises(TraceFormatError, match="not a Go execution trace"):
+        level(b"something else altogether")
 
 
 def test_given_file_stays_open() -> None:
