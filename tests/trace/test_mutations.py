@@ -251,7 +251,9 @@ def _go_verdicts(traces: list[bytes], maker: TraceMaker, folder: Path) -> list[s
         file = folder / f"{i}.trace"
         file.write_bytes(trace)
         files.append(file)
-    run = functools.partial(subprocess.run, capture_output=True, text=True, check=True)
+    run = functools.partial(
+        subprocess.run, capture_output=True, encoding="utf-8", errors="replace", check=True
+    )
     process = run([maker.verdict_program(NEWEST[0])], input="".join(f"{file}\n" for file in files))
     output: str = process.stdout
     return output.splitlines()
