@@ -1,4 +1,4 @@
-"""``flightrec validate``, with Go and without."""
+"""``flightrec validate``, without Go and with it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from flightrec.toolchain import find_toolchain
+from flightrec.cli import main
+from flightrec.toolchain import Verdict, find_toolchain
 from tests.gomodules import run_command, write_tree
 
 TRACER = """\
@@ -56,39 +57,78 @@ def without_go() -> dict[str, str]:
 
 
 @pytest.mark.matrix
-def test_valid(whole: Path) -> None:
-    """A valid trace ends with 0, and the line says who read it."""
-    done = run_command("validate", whole)
-    assert done.returncode == 0, done.stderr
+def test_valid_with_go(whole: Path) -> None:
+    """A trace that both readers find valid ends with 0, and the line says who read it."""
+    done = run_command("validate", "--with-go", whole)
+    assert done.returncode == 0, done.stdout + done.stderr
     assert "valid, " in done.stdout
-    assert "read by go1." in done.stdout
+    assert "read by flightrec and go1." in done.stdout
 
 
 @pytest.mark.matrix
-def test_not_valid(cut: Path) -> None:
-    """A trace that is cut off ends with 1: what Go said, where in the file, and after what."""
-    done = run_command("validate", cut)
+def test_not_valid_with_go(cut: Path) -> None:
+    """A trace that both refuse ends with 1: where in the file, what Go said, and after what."""
+    done = run_command("validate", "--with-go", cut)
     assert done.returncode == 1
     first, *rest = done.stdout.splitlines()
     assert first.startswith(f"{cut}: not a valid trace: ")
-    assert any("in the file: " in line and "offset " in line for line in rest)
+    assert "offset " in first
+    assert any(" go1." in line and "not a valid trace: " in line for line in rest)
     assert any("Go stopped " in line for line in rest)
 
 
+@pytest.mark.parametrize("valid", [True, False])
+def test_disagreement(
+    valid: bool,
+    whole: Path,
+    cut: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Where Go's verdict is another, both are told and the command ends with 1."""
+    go = Verdict(valid=valid, error="" if valid else "broken", events=7, last_event="")
+    monkeypatch.setattr("flightrec.toolchain.validate_trace", lambda path, toolchain: go)
+    assert main(["validate", "--with-go", str(cut if valid else whole)]) == 1
+    out = capsys.readouterr().out
+    assert "disagree" in out
+    assert "flightrec: " in out
+    assert " go1." in out
+
+
+def test_other_events(
+    whole: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That Go makes another number of events of a valid trace is a disagreement too."""
+    if find_toolchain().version < (1, 25):
+        pytest.skip("older readers have no sync events")
+    go = Verdict(valid=True, error="", events=7, last_event="")
+    monkeypatch.setattr("flightrec.toolchain.validate_trace", lambda path, toolchain: go)
+    assert main(["validate", "--with-go", str(whole)]) == 1
+    assert "7 events" in capsys.readouterr().out
+
+
 def test_valid_without_go(whole: Path) -> None:
-    """Where there is no Go, flightrec's own reader reads the trace."""
+    """No Go is needed to find a trace valid."""
     done = run_command("validate", whole, env=without_go())
     assert done.returncode == 0, done.stderr
     assert "valid, " in done.stdout
     assert "read by flightrec" in done.stdout
+    assert done.stderr == ""
 
 
 def test_not_valid_without_go(cut: Path) -> None:
-    """Where there is no Go, flightrec's own reader says where the trace breaks."""
+    """No Go is needed to say where a trace breaks."""
     done = run_command("validate", cut, env=without_go())
     assert done.returncode == 1
     assert "not a valid trace: " in done.stdout
     assert "offset " in done.stdout
+
+
+def test_no_go_to_ask(whole: Path) -> None:
+    """Asking Go where there is none is an error of the environment, and ends with 2."""
+    done = run_command("validate", "--with-go", whole, env=without_go())
+    assert done.returncode == 2
+    assert done.stdout == ""
 
 
 def test_named_go_must_do(whole: Path) -> None:

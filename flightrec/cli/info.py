@@ -1,0 +1,62 @@
+"""``flightrec info``: what is in a trace, on one screen."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from flightrec.cli.options import Subparsers
+
+__all__ = ["configure", "run"]
+
+
+def configure(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "info",
+        help="what is in a trace: window, goroutines, GC, pauses, tasks",
+        description="Summarise a trace on one screen. Exit code 1 if it is not valid; what "
+        "comes before the broken place is summarised all the same.",
+    )
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        help="one JSON object, with more in it; times and durations in ns",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Read the trace once and print."""
+    import json
+    from pathlib import Path
+
+    from flightrec import trace
+    from flightrec.cli.overview import overview, overview_text
+    from flightrec.cli.progress import ProgressFile
+    from flightrec.cli.tracefile import without_collector
+    from flightrec.errors import TraceFormatError
+
+    broken: TraceFormatError | None = None
+    summarizer = trace.Summarizer(details=False)
+    with ProgressFile(args.file) as file, without_collector():
+        try:
+            with trace.read(file) as reader:
+                summarizer.add(reader)
+        except TraceFormatError as exc:
+            broken = exc
+    summary = summarizer.summary()
+    facts = overview(summary, args.file, Path(args.file).stat().st_size)
+    if args.json:
+        facts["error"] = None if broken is None else str(broken)
+        print(json.dumps(facts, indent=2))
+    elif summary.version is not None:
+        print(overview_text(facts), end="")
+    if broken is not None:
+        sys.stdout.flush()
+        print(f"flightrec: {args.file}: not a valid trace: {broken}", file=sys.stderr)
+        return 1
+    return 0

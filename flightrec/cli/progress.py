@@ -1,0 +1,66 @@
+"""A progress bar for commands that read a file, on a terminal and only when it takes long."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Final
+
+__all__ = ["ProgressFile"]
+
+# Nothing is shown before so many seconds have passed, and no oftener than this.
+_PATIENCE: Final = 1.0
+_INTERVAL: Final = 0.1
+_WIDTH: Final = 30
+
+
+class ProgressFile:
+    """A file that shows on standard error how much of it has been read; nothing if that is no
+    terminal.
+
+    A context manager: the bar is gone at its end. :meth:`clear` wipes it before other output.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self._file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 (it is this object's)
+        self._size = os.fstat(self._file.fileno()).st_size
+        self._live = sys.stderr is not None and sys.stderr.isatty()
+        self._next = time.monotonic() + _PATIENCE
+        self._shown = False
+        self._done = 0
+
+    def read(self, size: int, /) -> bytes:
+        """Read on, and show how far that is."""
+        data = self._file.read(size)
+        self._done += len(data)
+        if self._live and self._size and time.monotonic() >= self._next:
+            self._show()
+        return data
+
+    def _show(self) -> None:
+        self._next = time.monotonic() + _INTERVAL
+        self._shown = True
+        share = min(1.0, self._done / self._size)
+        bar = "#" * round(share * _WIDTH)
+        print(f"\r[{bar:.<{_WIDTH}}] {share:4.0%}\033[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Wipe the bar."""
+        if self._shown:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
+            self._shown = False
+
+    def __enter__(self) -> ProgressFile:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.clear()
+        self._file.close()
