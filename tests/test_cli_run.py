@@ -259,7 +259,7 @@ def test_ends_with_other_versions_of_go(tool: FoundToolchain, way: str, runner: 
 # ---- signals
 
 
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"])
 def test_signal_stops(name: str, runner: Runner, ends: Path, judge: Judge) -> None:
     """A signal that the program has not asked for stops it, with the snapshot written."""
     running = runner.start(ends, "forever")

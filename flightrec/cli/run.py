@@ -42,8 +42,8 @@ def configure(subparsers: Subparsers) -> None:
         epilog="KEY=VALUE: arguments of a workload; a value is JSON, or text. ARGS: a program's.",
         description="Run a Go program, a library's workload or a bundled workload, and keep the "
         "last seconds of its trace. The snapshot is written when it ends: by returning, os.Exit, a "
-        "panic, Ctrl-C, SIGTERM, SIGHUP or --duration; and whenever SIGUSR1 arrives. A program's "
-        "exit status becomes this command's.",
+        "panic, Ctrl-C, SIGTERM, SIGHUP, SIGQUIT or --duration; and whenever SIGUSR1 arrives. A "
+        "program's exit status becomes this command's.",
     )
     parser.add_argument(
         "target",
@@ -194,6 +194,7 @@ _SIGNALS = (
     ("SIGINT", "_stop"),
     ("SIGTERM", "_stop"),
     ("SIGHUP", "_stop"),
+    ("SIGQUIT", "_stop"),
     ("SIGUSR1", "_want_dump"),
 )
 
