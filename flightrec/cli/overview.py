@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from flightrec.cli.tracefile import format_name, ns_text
+from flightrec.cli.tracefile import format_name
 from flightrec.cli.units import format_size
+from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.plain import stack_list
 from flightrec.trace.summary.model import is_system_goroutine
 

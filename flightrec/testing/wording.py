@@ -1,0 +1,75 @@
+"""How failed assertions are worded: events, goroutines and stacks for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from flightrec.trace import Event, Stack, go_text
+from flightrec.trace.nanoseconds import ns_text
+
+__all__ = [
+    "WindowAssertionError",
+    "at_text",
+    "bullets",
+    "event_text",
+    "goroutine_text",
+    "seconds_text",
+    "stack_text",
+]
+
+# A failure shows so many offenders, and of each stack so many frames.
+_OFFENDERS: Final = 10
+_FRAMES: Final = 12
+
+
+class WindowAssertionError(AssertionError):
+    """What a window was to show is not so.
+
+    :ivar events: the events that do not fit, in their order; empty where something is missing.
+    """
+
+    def __init__(self, message: str, events: Iterable[Event] = ()) -> None:
+        # A name in a trace may have bytes that are not UTF-8, and a terminal takes none.
+        super().__init__(message.encode("utf-8", "backslashreplace").decode())
+        self.events: tuple[Event, ...] = tuple(events)
+
+
+def seconds_text(seconds: float) -> str:
+    """A limit that was given in seconds."""
+    return ns_text(seconds * 1e9)
+
+
+def at_text(time: int, begin: int) -> str:
+    """When something happened, since the window's begin."""
+    return f"at {(time - begin) / 1e9:.6f}s"
+
+
+def goroutine_text(goid: int | None, name: str) -> str:
+    """A goroutine by its number and its start function."""
+    if goid is None:
+        return "no goroutine"
+    return f"goroutine {goid} ({name})" if name else f"goroutine {goid}"
+
+
+def stack_text(stack: Stack, indent: str = "    ") -> str:
+    """A stack, a frame a line; empty if there is none."""
+    lines = [f"{indent}{frame.function}  {frame.file}:{frame.line}" for frame in stack[:_FRAMES]]
+    if len(stack) > _FRAMES:
+        lines.append(f"{indent}… {len(stack) - _FRAMES} more frames")
+    return "\n".join(lines)
+
+
+def event_text(event: Event, begin: int) -> str:
+    """An event and its stack."""
+    line = f"{at_text(event.time, begin)}  {go_text(event, stacks=False)}"
+    stack = stack_text(event.stack)
+    return f"{line}\n{stack}" if stack else line
+
+
+def bullets(entries: Sequence[str], what: str) -> str:
+    """Offenders under one another, the first few of them."""
+    lines = ["  - " + entry.replace("\n", "\n    ").rstrip() for entry in entries[:_OFFENDERS]]
+    if len(entries) > _OFFENDERS:
+        lines.append(f"  and {len(entries) - _OFFENDERS} more {what}")
+    return "\n".join(lines)
