@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import flightrec
-from bench.build import build_library
+from bench.build import FOLDER, build_library
 from bench.conditions import CONDITIONS, IDLE
 from bench.contenders import Reference, all_contenders
 from bench.gil import measure_gil
@@ -29,6 +29,7 @@ from flightrec import FlightRecorderError, GoRuntime
 from flightrec.toolchain import Toolchain
 
 RESULTS = Path(__file__).resolve().parent / "results.json"
+QUICK_RESULTS = FOLDER / "quick.json"  # rough numbers do not replace the others
 
 
 def main() -> int:
@@ -53,9 +54,12 @@ def main() -> int:
         print(table)
     print(bars_table(results))
     if (others := results.others_cpus()) is not None:
-        print(f"\nMeanwhile other processes used {others.text(1)} of {results.machine.cpus} CPUs.")
-    results.save(arguments.output)
-    print(f"Measured in {results.seconds:.0f} s; every value is in {arguments.output}.")
+        rough = ": the numbers are rough" if others.median > _QUIET_CPUS else ""
+        of = results.machine.cpus
+        print(f"\nMeanwhile other processes used {others.text()} of {of} CPUs{rough}.")
+    output = arguments.output or (QUICK_RESULTS if arguments.quick else RESULTS)
+    results.save(output)
+    print(f"Measured in {results.seconds:.0f} s; every value is in {output}.")
     return 0
 
 
@@ -69,9 +73,12 @@ def _parser() -> argparse.ArgumentParser:
         help=f"one of {', '.join(_NAMES)}; repeatable",
         choices=_NAMES,
     )
-    parser.add_argument("-o", "--output", type=Path, default=RESULTS, help="the JSON file")
+    parser.add_argument("-o", "--output", type=Path, help="the JSON file (bench/results.json)")
     return parser
 
+
+#: What a machine's other processes may use before its numbers are called rough.
+_QUIET_CPUS = 0.1
 
 _NAMES = (
     "verify",

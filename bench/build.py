@@ -8,12 +8,12 @@ from flightrec.errors import ToolchainError
 from flightrec.gobuild.bundled import LIBRARY_SUFFIX, bridge_source
 from flightrec.toolchain import Toolchain, find_toolchain
 
-__all__ = ["build_library"]
+__all__ = ["FOLDER", "build_library"]
 
 #: The first Go with a flight recorder of its own.
 MINIMUM_VERSION = (1, 25)
 
-_FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench"  # not tracked
+FOLDER = Path(__file__).resolve().parent.parent / "build" / "bench"  # not tracked
 
 
 def build_library() -> tuple[Path, Toolchain]:
@@ -29,7 +29,7 @@ def build_library() -> tuple[Path, Toolchain]:
             "with FLIGHTREC_GO."
         )
     toolchain.require_c_compiler()
-    library = _FOLDER / f"libbench{LIBRARY_SUFFIX}"
+    library = FOLDER / f"libbench{LIBRARY_SUFFIX}"
     library.parent.mkdir(parents=True, exist_ok=True)
     # The bundled library's flags, so that what is measured is what is shipped; but with symbols,
     # for profilers.
