@@ -1,0 +1,131 @@
+package gobridge
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+)
+
+func TestExecution(t *testing.T) {
+	for _, test := range []struct {
+		name     string
+		workload Workload
+		result   string
+		err      string
+		panics   bool
+	}{
+		{"value", func(context.Context, json.RawMessage) (any, error) { return map[string]int{"a": 1}, nil }, `{"a":1}`, "", false},
+		{"nothing", func(context.Context, json.RawMessage) (any, error) { return nil, nil }, "null", "", false},
+		{"arguments", func(_ context.Context, args json.RawMessage) (any, error) { return args, nil }, `{"x":2}`, "", false},
+		{"error", func(context.Context, json.RawMessage) (any, error) { return 1, errors.New("no") }, "", "no", false},
+		{"panic", func(context.Context, json.RawMessage) (any, error) { panic("help") }, "", "panic: help", true},
+		{"panic with nil", func(context.Context, json.RawMessage) (any, error) { panic(nil) }, "", "panic", true},
+		{"goexit", func(context.Context, json.RawMessage) (any, error) { runtime.Goexit(); return nil, nil }, "", "Goexit", false},
+		{"no JSON", func(context.Context, json.RawMessage) (any, error) { return func() {}, nil }, "", "cannot be given to Python", false},
+	} {
+		e := &execution{}
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			e.run(context.Background(), test.workload, json.RawMessage(`{"x":2}`))
+		}()
+		<-done
+		if test.err == "" {
+			if e.err != nil || string(e.result) != test.result {
+				t.Errorf("%s: %q, %v", test.name, e.result, e.err)
+			}
+			continue
+		}
+		if e.err == nil || !strings.Contains(e.err.Error(), test.err) {
+			t.Errorf("%s: %v", test.name, e.err)
+		}
+		if (e.stack != nil) != test.panics {
+			t.Errorf("%s: stack %q", test.name, e.stack)
+		}
+	}
+}
+
+func TestRegister(t *testing.T) {
+	name := "workload_test"
+	Register(name, func(context.Context, json.RawMessage) (any, error) { return 5, nil })
+	defer delete(workloads, name)
+	for _, bad := range []string{name, ""} {
+		func() {
+			defer func() {
+				if v := recover(); v == nil {
+					t.Errorf("%q was registered", bad)
+				}
+			}()
+			Register(bad, nil)
+		}()
+	}
+	handle, err := startWorkload(name, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := finished.take(); got != handle {
+		t.Errorf("%d has finished, not %d", got, handle)
+	}
+	e, ok := executions.take(handle)
+	if !ok || string(e.result) != "5" || e.err != nil {
+		t.Errorf("%v, %+v", ok, e)
+	}
+	if _, err := startWorkload("unknown", nil); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), name) {
+		t.Errorf("an unknown workload: %v", err)
+	}
+}
+
+func TestMailqueue(t *testing.T) {
+	q := newMailqueue()
+	var all sync.WaitGroup
+	got := make([]bool, 1000)
+	var mu sync.Mutex
+	for range 4 {
+		all.Add(2)
+		go func() {
+			defer all.Done()
+			for range 250 {
+				n := q.take()
+				mu.Lock()
+				if got[n] {
+					t.Errorf("%d came twice", n)
+				}
+				got[n] = true
+				mu.Unlock()
+			}
+		}()
+	}
+	for part := range 4 {
+		go func() {
+			defer all.Done()
+			for n := range 250 {
+				q.put(uint64(part*250 + n))
+			}
+		}()
+	}
+	all.Wait()
+}
+
+func TestTasksAndRegionsLeaveNothing(t *testing.T) {
+	parent := beginTask(0, "parent")
+	child := beginTask(parent, "child")
+	region := beginRegion(child, "region")
+	if !endRegion(region) || endRegion(region) {
+		t.Error("a region does not end exactly once")
+	}
+	for _, handle := range []uint64{parent, child} {
+		if !endTask(handle) || endTask(handle) {
+			t.Error("a task does not end exactly once")
+		}
+	}
+	if tasks.len() != 0 || regions.len() != 0 {
+		t.Errorf("%d tasks and %d regions are left", tasks.len(), regions.len())
+	}
+	if taskContext(parent) != context.Background() {
+		t.Error("a task that has ended still has a context")
+	}
+}
