@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from flightrec.toolchain import Toolchain
+from tests.gomodules import write_tree
 from tests.helpers import DEADLINE, ROOT
 from tests.helpers_go import Judge
 
@@ -110,10 +111,46 @@ def test_nats_server(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
     assert judge.check(tmp_path / "nats_server" / "nats.trace") > 2000
 
 
+SERVER = """\
+package main
+
+import "flag"
+
+func main() {
+	port := flag.Int("port", 0, "")
+	flag.Parse()
+	println("port", *port)
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("page", "printed"), [("annotations.md", r"\d+ 1 play\n"), ("programs.md", "port 8080\n")]
+)
+def test_page(page: str, printed: str, tmp_path: Path, go: Toolchain, judge: Judge) -> None:
+    """The Python on a page of the documentation runs as printed, and its snapshot is valid."""
+    text = (ROOT / "docs" / page).read_text(encoding="utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    write_tree(
+        tmp_path, {"go.mod": "module example.com/x\n\ngo 1.22\n", "cmd/server/main.go": SERVER}
+    )
+    done = subprocess.run(
+        [sys.executable, "-X", "dev", "-W", "error", "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "FLIGHTREC_GO": str(go.go)},
+        capture_output=True,
+        text=True,
+        timeout=2 * DEADLINE,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.search(printed, done.stdout + done.stderr)
+    (snapshot,) = tmp_path.glob("*.trace")
+    judge.check(snapshot)
+
+
 def test_every_example_is_tested() -> None:
     """There is a test here for each example, and each has a README."""
     names = {path.parent.name for path in EXAMPLES.glob("*/run.py")}
-    assert names == {
-        name.removeprefix("test_") for name in globals() if name.startswith("test_")
-    } - {"every_example_is_tested"}
+    assert {f"test_{name}" for name in names} <= globals().keys()
     assert all((EXAMPLES / name / "README.md").is_file() for name in names)
