@@ -11,14 +11,14 @@ from flightrec.trace.summary.model import is_system_goroutine
 
 __all__ = ["Delay", "LiveGoroutine", "delays", "is_system", "live", "names", "ran_between"]
 
-# The bridge's own goroutines come and go with recorders and workloads. The workloads' are in the
-# package below.
-_BRIDGE: Final = "flightrec/gobridge."
+# The tracer's and the bridge's own goroutines come and go with recorders and workloads. The
+# bundled workloads' are in the package below the bridge's.
+_RECORDER: Final = ("runtime/trace.", "flightrec/gobridge.")
 
 
 def is_system(name: str) -> bool:
     """Whether a goroutine with this start function is the runtime's own, or the recorder's."""
-    return is_system_goroutine(name) or name.startswith(_BRIDGE)
+    return is_system_goroutine(name) or name.startswith(_RECORDER)
 
 
 @dataclass(frozen=True, slots=True)

@@ -234,7 +234,7 @@ class Window:
             duration = ns_text(region.duration_ns or 0)
             who = self._who(region.goroutine)
             lines.append(f"  {duration} of it in region {region.name!r} on {who}")
-        lines += [f"  logged {self._at(log.time)}: {log.message!r}" for log in task.logs[-5:]]
+        lines += [f"  logged {self._at(log.time_ns)}: {log.message!r}" for log in task.logs[-5:]]
         if begin is not None and begin.stack:
             lines += ["  begun in", stack_text(begin.stack)]
         return "\n".join(lines)
@@ -252,18 +252,23 @@ class Window:
         since: Moment | None = None,
         until: Moment | None = None,
         ignore: Text | Iterable[Text] = (),
+        grace_seconds: float = 0.1,
     ) -> None:
         """Every goroutine that was created after *since* has ended by *until*.
 
-        Left out are the runtime's own, the recorder's, and those whose start function is among
-        *ignore*.
+        One that has said that it is done may still take a moment to end, so those that end within
+        *grace_seconds* after *until* are not counted, as far as the window goes. Nor are the
+        runtime's own, the recorder's, and those whose start function is among *ignore*.
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
+        later = live(self._events, end + round(grace_seconds * 1e9), self._names)
         left = [
             goroutine
             for goroutine in live(self._events, end, self._names).values()
-            if goroutine.created is not None and goroutine.created.time >= begin
+            if goroutine.created is not None
+            and goroutine.created.time >= begin
+            and goroutine.goid in later
         ]
         self._no_leak(left, end, ignore)
 

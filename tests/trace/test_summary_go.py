@@ -10,7 +10,7 @@ import pytest
 
 from flightrec.trace import GoState
 from flightrec.trace.summary import ExecutionStats, RegionSummary, Summary, summarize
-from tests.trace.gosummary import go_summary, summarizing_toolchain
+from tests.trace.gosummaries import go_summary, summarizing_toolchain
 from tests.trace.toolchains import toolchains
 from tests.trace.tracemaker import SCENARIOS, TraceMaker
 

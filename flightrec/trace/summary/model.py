@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from flightrec.trace.events import Log
 from flightrec.trace.stacks import Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import Distribution
@@ -27,6 +26,7 @@ __all__ = [
     "GenerationSummary",
     "GoroutineCount",
     "GoroutineSummary",
+    "LoggedMessage",
     "Pause",
     "RegionSummary",
     "SampledStack",
@@ -186,12 +186,23 @@ class FunctionSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class LoggedMessage:
+    """What was logged to a task, with ``runtime/trace.Log``."""
+
+    time_ns: int
+    goroutine: int | None
+    category: str
+    message: str
+    stack: Stack
+
+
+@dataclass(frozen=True, slots=True)
 class TaskSummary:
     """A task of ``runtime/trace``.
 
     ``begin_ns`` and ``end_ns`` are None where they are not in the trace. ``goroutines`` are those
     that began, ended or logged to it or had a region in it, sorted; ``children`` the ids of its
-    subtasks. ``logs`` are the events. Task 0 is the background task.
+    subtasks. Task 0 is the background task.
     """
 
     id: int
@@ -202,7 +213,7 @@ class TaskSummary:
     end_ns: int | None
     goroutines: tuple[int, ...]
     regions: tuple[RegionSummary, ...]
-    logs: tuple[Log, ...]
+    logs: tuple[LoggedMessage, ...]
 
     @property
     def complete(self) -> bool:

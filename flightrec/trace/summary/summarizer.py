@@ -49,6 +49,7 @@ from flightrec.trace.summary.model import (
     GCCycle,
     GenerationSummary,
     GoroutineSummary,
+    LoggedMessage,
     Pause,
     RegionSummary,
     SampledStack,
@@ -500,8 +501,13 @@ class Summarizer:
 
     def _log(self, event: Log) -> None:
         if self._details:
-            # Kept as it is but for the tables behind its stack.
-            log = event._replace(stack=resolved(event.stack))
+            log = LoggedMessage(
+                event.time,
+                event.goroutine,
+                event.category,
+                event.message,
+                resolved(event.stack),
+            )
             self._task(event.task, event.goroutine).add_log(log)
 
     def _goroutine_of(self, event: RegionBegin | RegionEnd) -> Goroutine:

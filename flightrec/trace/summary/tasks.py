@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flightrec.trace.events import Log
 from flightrec.trace.summary.goroutines import OpenRegion
-from flightrec.trace.summary.model import RegionSummary, TaskSummary
+from flightrec.trace.summary.model import LoggedMessage, RegionSummary, TaskSummary
 
 __all__ = ["OpenTask"]
 
@@ -37,7 +36,7 @@ class OpenTask:
         self.end: int | None = None
         self.goroutines: dict[int, None] = {}
         self.regions: list[OpenRegion] | None = None
-        self.logs: list[Log] | None = None
+        self.logs: list[LoggedMessage] | None = None
 
     def add_child(self, task: int) -> None:
         """It has a subtask."""
@@ -51,7 +50,7 @@ class OpenTask:
             self.regions = []
         self.regions.append(region)
 
-    def add_log(self, log: Log) -> None:
+    def add_log(self, log: LoggedMessage) -> None:
         """Something is logged to it."""
         if self.logs is None:
             self.logs = []
