@@ -24,7 +24,7 @@ __all__ = [
     "Status",
 ]
 
-ABI_VERSION = 2
+ABI_VERSION = 3
 
 
 class Status(IntEnum):
@@ -102,7 +102,11 @@ class Run(ctypes.Structure):
 class Segment(ctypes.Structure):
     """``flightrec_segment``."""
 
-    _fields_ = [("data", ctypes.c_void_p), ("bytes", ctypes.c_size_t)]
+    _fields_ = [
+        ("generation", ctypes.c_uint64),
+        ("data", ctypes.c_void_p),
+        ("bytes", ctypes.c_size_t),
+    ]
 
 
 class SessionStatistics(ctypes.Structure):
@@ -154,10 +158,22 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_session_set_advance_bytes", (_handle, ctypes.c_uint64, _error_p), _status),
     (
         "flightrec_session_pin",
-        (_handle, ctypes.c_uint64, ctypes.POINTER(Segment), _size, _size_p, _error_p),
+        (
+            _handle,
+            ctypes.c_uint64,
+            ctypes.c_uint64,
+            ctypes.POINTER(Segment),
+            _size,
+            _size_p,
+            _error_p,
+        ),
         _status,
     ),
-    ("flightrec_session_unpin", (_handle, ctypes.c_uint64, _error_p), _status),
+    (
+        "flightrec_session_unpin",
+        (_handle, ctypes.c_uint64, ctypes.c_uint64, _error_p),
+        _status,
+    ),
     ("flightrec_session_feed", (_handle, _buffer, _size, _error_p), _status),
     ("flightrec_session_stop", (_handle, _error_p), _status),
     ("flightrec_session_close", (_handle, _error_p), _status),

@@ -1,7 +1,7 @@
 """Complete generations of a trace, and where their batches lie.
 
-A generation is a number of facts and a way to its bytes. To read the bytes one takes *hold* of it:
-the hold keeps them in place until it goes.
+A generation is a number of facts and a way to its bytes. To read the bytes one takes *hold* of
+generations: a hold keeps them in place until it goes.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from flightrec import abi
 from flightrec.abi import Status
 from flightrec.library import Library, error_for, is_forked
 
-__all__ = ["Generation", "Hold", "NativeGeneration", "PlainGeneration"]
+__all__ = ["Generation", "Hold", "NativeGeneration", "PlainGeneration", "hold"]
 
 
 class Hold(Protocol):
@@ -38,25 +38,12 @@ class Generation:
     end_ns: int  #: when the recorder knew it to be complete, ns on the trace clock
     units_per_second: int  #: of the trace clock, as the generation states it
 
-    def hold(self) -> Hold | None:
-        """Take hold of the bytes; None if they have left the window meanwhile."""
-        raise NotImplementedError
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainGeneration(Generation):
     """A generation whose batches are Python bytes."""
 
     chunks: tuple[bytes, ...] = field(repr=False)
-
-    def hold(self) -> Hold:
-        """Take hold of the bytes, which an immutable object cannot lose."""
-        return _PlainHold(tuple(map(memoryview, self.chunks)))
-
-
-@dataclass(frozen=True, slots=True)
-class _PlainHold:
-    buffers: tuple[memoryview, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,50 +56,69 @@ class NativeGeneration(Generation):
     library: Library = field(repr=False)
     session: int = field(repr=False)
 
-    def hold(self) -> Hold | None:
-        """Take hold of the bytes: pin them in the bridge."""
-        return _NativeHold.of(self)
+
+def hold(ring: Sequence[Generation]) -> tuple[tuple[Generation, Hold], ...]:
+    """Take hold of consecutive generations of one recording, oldest first.
+
+    Those that have left the window meanwhile, which are the oldest, are not in the result. All are
+    held by one call of the bridge: under load a thread waits long to enter Go.
+    """
+    if ring and isinstance(ring[0], NativeGeneration):
+        return _hold_native([g for g in ring if isinstance(g, NativeGeneration)])
+    plain = [g for g in ring if isinstance(g, PlainGeneration)]
+    return tuple((g, _PlainHold(tuple(map(memoryview, g.chunks)))) for g in plain)
 
 
+@dataclass(frozen=True, slots=True)
+class _PlainHold:
+    buffers: tuple[memoryview, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _NativeHold:
-    """A pin, undone when this object goes."""
+    buffers: tuple[memoryview, ...]
+    pin: _Pin  # keeps what the buffers refer to
 
-    __slots__ = ("__weakref__", "buffers")
 
-    def __init__(self, generation: NativeGeneration, buffers: tuple[memoryview, ...]) -> None:
-        self.buffers = buffers
-        unpin = weakref.finalize(
-            self, _unpin, generation.library, generation.session, generation.number
-        )
+class _Pin:
+    """Generations pinned in the bridge, until this object goes."""
+
+    __slots__ = ("__weakref__",)
+
+    def __init__(self, library: Library, session: int, first: int, last: int) -> None:
+        unpin = weakref.finalize(self, _unpin, library, session, first, last)
         unpin.atexit = False  # the memory goes with the process
 
-    @classmethod
-    def of(cls, generation: NativeGeneration) -> _NativeHold | None:
-        library = generation.library
-        library.check_fork()
-        capacity = generation.nbytes // (192 << 10) + 2
-        count, error = ctypes.c_size_t(), abi.Error()
-        while True:
-            segments = (abi.Segment * capacity)()
-            status = library.cdll.flightrec_session_pin(
-                generation.session, generation.number, segments, capacity, count, error
-            )
-            if status != Status.SHORT:
-                break
-            capacity = count.value
-        if status == Status.UNKNOWN:
-            return None
-        if status:
-            raise error_for("flightrec_session_pin", status, error)
-        return cls(
-            generation,
-            tuple(
-                memoryview((ctypes.c_ubyte * segment.bytes).from_address(segment.data)).cast("B")
-                for segment in segments[: count.value]
-            ),
+
+def _hold_native(ring: Sequence[NativeGeneration]) -> tuple[tuple[Generation, Hold], ...]:
+    library, session = ring[0].library, ring[0].session
+    library.check_fork()
+    capacity = sum(generation.nbytes // (192 << 10) + 1 for generation in ring)
+    count, error = ctypes.c_size_t(), abi.Error()
+    while True:
+        segments = (abi.Segment * capacity)()
+        status = library.cdll.flightrec_session_pin(
+            session, ring[0].number, ring[-1].number, segments, capacity, count, error
         )
+        if status != Status.SHORT:
+            break
+        capacity = count.value
+    if status == Status.UNKNOWN:
+        return ()
+    if status:
+        raise error_for("flightrec_session_pin", status, error)
+    buffers: dict[int, list[memoryview]] = {}
+    for segment in segments[: count.value]:
+        memory = (ctypes.c_ubyte * segment.bytes).from_address(segment.data)
+        buffers.setdefault(segment.generation, []).append(memoryview(memory).cast("B"))
+    pin = _Pin(library, session, min(buffers), max(buffers))
+    return tuple(
+        (generation, _NativeHold(tuple(buffers[generation.number]), pin))
+        for generation in ring
+        if generation.number in buffers
+    )
 
 
-def _unpin(library: Library, session: int, number: int) -> None:
+def _unpin(library: Library, session: int, first: int, last: int) -> None:
     if not is_forked():
-        library.cdll.flightrec_session_unpin(session, number, None)
+        library.cdll.flightrec_session_unpin(session, first, last, None)

@@ -15,7 +15,7 @@ from flightrec.errors import (
     NotEnabledError,
     SnapshotActiveError,
 )
-from flightrec.generation import Generation, Hold
+from flightrec.generation import Generation, hold
 from flightrec.library import is_forked
 from flightrec.output import BinaryWriter
 from flightrec.recording import Recording, RecordingOptions
@@ -122,8 +122,8 @@ class FlightRecorder:
         self.set_size(max_bytes)
         self._lifecycle = threading.Lock()  # start and stop
         self._writing = threading.Lock()  # write_to; stop waits for it
-        # Flush and the reading of the ring. A signal handler may want a snapshot while the code that
-        # it interrupts takes one, on the same thread.
+        # Flush and the reading of the ring. A signal handler may want a snapshot while the code
+        # that it interrupts takes one, on the same thread.
         self._taking = threading.RLock()
         self._recording: Recording | None = None
         self._last: weakref.ref[Snapshot] | None = None
@@ -309,13 +309,7 @@ class FlightRecorder:
                 f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
                 "themselves in every one). Use a larger max_bytes."
             )
-        held: list[tuple[Generation, Hold]] = []
-        for generation in reversed(ring):
-            hold = generation.hold()
-            if hold is None:
-                break  # it has left the window, and all older ones with it
-            held.append((generation, hold))
-        return Snapshot(header, tuple(reversed(held)), taken_ns=now_ns)
+        return Snapshot(header, hold(ring), taken_ns=now_ns)
 
     def stats(self) -> RecorderStats:
         """Return what the recorder has and has done; after a stop, as it was then."""

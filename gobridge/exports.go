@@ -17,7 +17,6 @@ import (
 	"runtime/debug"
 	"runtime/trace"
 	"sync/atomic"
-	"time"
 	"unsafe"
 )
 
@@ -66,6 +65,16 @@ func (q cQueue) drop(generation uint64) (unfinished uint64, err error) {
 func (q cQueue) oldest() uint64 { return uint64(C.flightrec_queue_oldest(q.queue)) }
 
 func (q cQueue) released() uint64 { return uint64(C.flightrec_queue_released(q.queue)) }
+
+func (q cQueue) flushWanted() *uint64 {
+	return (*uint64)(C.flightrec_queue_flush_wanted(q.queue))
+}
+
+func (q cQueue) written() *uint64 { return (*uint64)(C.flightrec_queue_written(q.queue)) }
+
+func (q cQueue) flushed(number, runs uint64) {
+	C.flightrec_queue_flushed(q.queue, C.uint64_t(number), C.uint64_t(runs))
+}
 
 func (q cQueue) end() { C.flightrec_queue_end(q.queue) }
 
@@ -185,18 +194,14 @@ func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to
 		h, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)), queue)
 		if err != nil {
 			queue.free()
+		} else if C.flightrec_queue_register(queue.queue, C.uint64_t(h)) != 0 {
+			s, _ := sessions.get(h)
+			closeSession(h, s)
+			return errNoMemory
 		}
 		*handle = C.uint64_t(h)
 		return err
 	})
-}
-
-//export flightrecQueue
-func flightrecQueue(handle C.uint64_t) *C.flightrec_queue {
-	if s, ok := sessions.get(uint64(handle)); ok {
-		return s.consumer.(cQueue).queue
-	}
-	return nil
 }
 
 //export flightrecRefuse
@@ -216,13 +221,18 @@ func flightrecOutcome(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
 	})
 }
 
-//export flightrecAdvance
-func flightrecAdvance(handle C.uint64_t, timeout C.int64_t, runs *C.uint64_t, left *C.int64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error {
-		n, rest, err := s.flush(time.Duration(timeout))
-		*runs, *left = C.uint64_t(n), C.int64_t(rest)
-		return err
-	})
+//export flightrecFlush
+func flightrecFlush(handle C.uint64_t) {
+	if s, ok := sessions.get(uint64(handle)); ok {
+		s.flush()
+	}
+}
+
+// flightrecFlushed is the result of a flush of a session that has ended.
+//
+//export flightrecFlushed
+func flightrecFlushed(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error { return s.outcome() })
 }
 
 //export flightrecTimeout
@@ -241,16 +251,26 @@ func flightrec_session_set_advance_bytes(handle, n C.uint64_t, to *C.flightrec_e
 }
 
 //export flightrec_session_pin
-func flightrec_session_pin(handle, generation C.uint64_t, segments *C.flightrec_segment, capacity C.size_t, count *C.size_t, to *C.flightrec_error) C.int32_t {
+func flightrec_session_pin(handle, first, last C.uint64_t, segments *C.flightrec_segment, capacity C.size_t, count *C.size_t, to *C.flightrec_error) C.int32_t {
 	return withSession(handle, to, func(s *session) error {
-		return s.pin(uint64(generation), func(blocks []*block) error {
-			*count = C.size_t(len(blocks))
-			if C.size_t(len(blocks)) > capacity {
+		return s.pin(uint64(first), uint64(last), func(generations []*generation) error {
+			*count = 0
+			for _, g := range generations {
+				*count += C.size_t(len(g.blocks))
+			}
+			if *count > capacity {
 				return errShort
 			}
-			out := unsafe.Slice(segments, len(blocks))
-			for i, b := range blocks {
-				out[i] = C.flightrec_segment{data: unsafe.Pointer(unsafe.SliceData(b.memory)), bytes: C.size_t(b.used)}
+			out := unsafe.Slice(segments, *count)
+			for _, g := range generations {
+				for _, b := range g.blocks {
+					out[0] = C.flightrec_segment{
+						generation: C.uint64_t(g.number),
+						data:       unsafe.Pointer(unsafe.SliceData(b.memory)),
+						bytes:      C.size_t(b.used),
+					}
+					out = out[1:]
+				}
 			}
 			return nil
 		})
@@ -258,8 +278,10 @@ func flightrec_session_pin(handle, generation C.uint64_t, segments *C.flightrec_
 }
 
 //export flightrec_session_unpin
-func flightrec_session_unpin(handle, generation C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { return s.unpin(uint64(handle), uint64(generation)) })
+func flightrec_session_unpin(handle, first, last C.uint64_t, to *C.flightrec_error) C.int32_t {
+	return withSession(handle, to, func(s *session) error {
+		return s.unpin(uint64(handle), uint64(first), uint64(last))
+	})
 }
 
 //export flightrec_session_feed

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -26,6 +27,10 @@ struct flightrec_queue {
     uint64_t bytes;  /* of the runs in waiting */
     uint64_t deliveries;
     uint64_t released; /* the consumer wants no generation up to this one */
+    _Atomic uint64_t flush_wanted;
+    _Atomic uint64_t written_ns;
+    uint64_t flush_done; /* the latest number */
+    uint64_t flush_runs; /* and its runs */
     uint8_t header[16];
 };
 
@@ -64,7 +69,10 @@ static void empty(run_list *list) {
     list->count = 0;
 }
 
+static void unregister(flightrec_queue *queue);
+
 void flightrec_queue_free(flightrec_queue *queue) {
+    unregister(queue);
     empty(&queue->waiting);
     empty(&queue->taken);
     free(queue->waiting.items);
@@ -183,7 +191,7 @@ static size_t take(flightrec_queue *queue) {
 
 int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
                                   flightrec_error *error) {
-    flightrec_queue *queue = flightrecQueue(session);
+    flightrec_queue *queue = flightrec_queue_find(session);
     if (queue == NULL) {
         return flightrecOutcome(session, error);
     }
@@ -215,36 +223,125 @@ int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer,
     return flightrecOutcome(session, error);
 }
 
-/* Waits until the consumer is done with the first runs. Returns 0, or -1 when the time is up. */
-static int wait_for(flightrec_queue *queue, uint64_t runs, int64_t timeout_ns) {
-    struct timespec until;
-    clock_gettime(WAIT_CLOCK, &until);
-    if (timeout_ns >= 0) {
-        until.tv_sec += (time_t)(timeout_ns / 1000000000);
-        until.tv_nsec += (long)(timeout_ns % 1000000000);
-        if (until.tv_nsec >= 1000000000) {
-            until.tv_sec++;
-            until.tv_nsec -= 1000000000;
-        }
-    }
-    int late = 0;
-    pthread_mutex_lock(&queue->mutex);
-    /* What is done are all runs before the ones taken, or before the ones that wait. */
-    while (!late && queue->pushed - queue->waiting.count -
-                            (queue->busy ? queue->taken.count : 0) < runs) {
-        late = timeout_ns < 0 ? pthread_cond_wait(&queue->changed, &queue->mutex)
-                              : pthread_cond_timedwait(&queue->changed, &queue->mutex, &until);
-    }
-    pthread_mutex_unlock(&queue->mutex);
-    return late ? -1 : 0;
+/* Go reads and writes these with its own atomic operations, and cgo does not know _Atomic. */
+uint64_t *flightrec_queue_flush_wanted(flightrec_queue *queue) {
+    return (uint64_t *)&queue->flush_wanted;
 }
 
+uint64_t *flightrec_queue_written(flightrec_queue *queue) { return (uint64_t *)&queue->written_ns; }
+
+void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->flush_done = number;
+    queue->flush_runs = runs;
+    pthread_cond_broadcast(&queue->changed);
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+static int64_t now_ns(void) {
+    struct timespec now;
+    clock_gettime(WAIT_CLOCK, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Waits for a change until a time, or without limit if it is below 0. Returns 0 when it is past. */
+static int wait_until(flightrec_queue *queue, int64_t until_ns) {
+    if (until_ns < 0) {
+        return pthread_cond_wait(&queue->changed, &queue->mutex) == 0;
+    }
+    struct timespec until = {.tv_sec = (time_t)(until_ns / 1000000000),
+                             .tv_nsec = (long)(until_ns % 1000000000)};
+    return pthread_cond_timedwait(&queue->changed, &queue->mutex, &until) != ETIMEDOUT;
+}
+
+/* How many runs the consumer is done with: all before the ones taken, or the ones that wait. */
+static uint64_t processed(flightrec_queue *queue) {
+    return queue->pushed - queue->waiting.count - (queue->busy ? queue->taken.count : 0);
+}
+
+#define CHUNKS_COME_NS 5000000   /* a trace is busy if the last chunk is no older */
+#define READER_ANSWERS_NS 20000000 /* how long the reader of a busy trace is trusted to notice */
+
 int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error) {
-    uint64_t runs = 0;
-    int64_t left_ns = timeout_ns;
-    int32_t status = flightrecAdvance(session, timeout_ns, &runs, &left_ns, error);
-    if (status == FLIGHTREC_OK && wait_for(flightrecQueue(session), runs, left_ns) != 0) {
+    flightrec_queue *queue = flightrec_queue_find(session);
+    if (queue == NULL) {
+        return flightrecOutcome(session, error); /* says that it is unknown */
+    }
+    int64_t began = now_ns();
+    int64_t until = timeout_ns < 0 ? -1 : began + timeout_ns;
+    pthread_mutex_lock(&queue->mutex);
+    uint64_t number = atomic_fetch_add(&queue->flush_wanted, 1) + 1;
+    /* The trace reader gets its turn before all other goroutines, so on a busy trace it notices
+     * sooner than this thread could enter Go. */
+    if (began - (int64_t)atomic_load(&queue->written_ns) < CHUNKS_COME_NS) {
+        int64_t answer = began + READER_ANSWERS_NS;
+        if (until >= 0 && until < answer) {
+            answer = until;
+        }
+        while (queue->flush_done < number && !queue->ended && wait_until(queue, answer)) {
+        }
+    }
+    if (queue->flush_done < number && !queue->ended) {
+        pthread_mutex_unlock(&queue->mutex);
+        flightrecFlush(session);
+        pthread_mutex_lock(&queue->mutex);
+    }
+    int late = 0;
+    while (!late && queue->flush_done < number && !queue->ended) {
+        late = !wait_until(queue, until);
+    }
+    uint64_t runs = queue->flush_done < number ? queue->pushed : queue->flush_runs;
+    while (!late && processed(queue) < runs) {
+        late = !wait_until(queue, until);
+    }
+    int ended = queue->ended;
+    pthread_mutex_unlock(&queue->mutex);
+    if (late) {
         return flightrecTimeout(error);
     }
-    return status;
+    return ended ? flightrecFlushed(session, error) : FLIGHTREC_OK;
+}
+
+/* ---- from a session's handle to its queue, without Go */
+
+static struct entry {
+    uint64_t session;
+    flightrec_queue *queue;
+    struct entry *next;
+} *registered;
+static pthread_mutex_t registering = PTHREAD_MUTEX_INITIALIZER;
+
+int flightrec_queue_register(flightrec_queue *queue, uint64_t session) {
+    struct entry *entry = malloc(sizeof *entry);
+    if (entry == NULL) {
+        return -1;
+    }
+    pthread_mutex_lock(&registering);
+    *entry = (struct entry){.session = session, .queue = queue, .next = registered};
+    registered = entry;
+    pthread_mutex_unlock(&registering);
+    return 0;
+}
+
+flightrec_queue *flightrec_queue_find(uint64_t session) {
+    pthread_mutex_lock(&registering);
+    struct entry *entry = registered;
+    while (entry != NULL && entry->session != session) {
+        entry = entry->next;
+    }
+    pthread_mutex_unlock(&registering);
+    return entry != NULL ? entry->queue : NULL;
+}
+
+static void unregister(flightrec_queue *queue) {
+    pthread_mutex_lock(&registering);
+    for (struct entry **at = &registered; *at != NULL; at = &(*at)->next) {
+        if ((*at)->queue == queue) {
+            struct entry *entry = *at;
+            *at = entry->next;
+            free(entry);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&registering);
 }

@@ -13,6 +13,12 @@ typedef struct flightrec_queue flightrec_queue;
 
 flightrec_queue *flightrec_queue_new(void);
 
+/* Makes it findable by its session's handle. Returns 0, or -1 if there is no memory. */
+int flightrec_queue_register(flightrec_queue *queue, uint64_t session);
+
+/* Returns NULL for a handle that is not registered. */
+flightrec_queue *flightrec_queue_find(uint64_t session);
+
 /* Nobody may use it any more. */
 void flightrec_queue_free(flightrec_queue *queue);
 
@@ -29,6 +35,16 @@ int flightrec_queue_drop(flightrec_queue *queue, uint64_t generation, uint64_t *
 
 /* The oldest generation whose end waits; 0 if none does. */
 uint64_t flightrec_queue_oldest(flightrec_queue *queue);
+
+/* A flush is asked for by a number, larger each time, that a reader of this word sees. So one that
+ * waits for a flush need not be in Go, as long as the trace brings chunks. */
+uint64_t *flightrec_queue_flush_wanted(flightrec_queue *queue);
+
+/* When a chunk came last, by the monotonic clock in ns: a word to write to. */
+uint64_t *flightrec_queue_written(flightrec_queue *queue);
+
+/* The flush with this number is done once the consumer is done with so many runs. */
+void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs);
 
 /* Nothing more will be pushed. */
 void flightrec_queue_end(flightrec_queue *queue);

@@ -68,6 +68,9 @@ type consumer interface {
 	drop(generation uint64) (unfinished uint64, err error)
 	oldest() uint64
 	released() uint64
+	flushWanted() *uint64 // the number of the flush that is wanted, to be read atomically
+	written() *uint64     // to be told, atomically, when a chunk came: nanotime
+	flushed(number, runs uint64)
 	end()
 	stats() (bytes, deliveries uint64)
 	free()
@@ -85,20 +88,25 @@ type session struct {
 	stopping atomic.Bool
 	advances advanceWatch
 
-	mu       sync.Mutex
-	window   window
-	headered bool
-	inBand   bool   // the stream itself marks a generation's end (Go 1.26 and later)
-	err      error  // the first one
-	over     bool   // ended is closed
-	foreign  bool   // the trace that runs now, if any, is not ours
-	released bool   // another session may record
-	closed   bool   // the consumer has gone
-	pending  []run  // not pushed yet
-	waiting  uint64 // bytes of batches in pending
-	pushed   uint64 // runs ever pushed
-	newest   uint64 // the last generation that was completed; 0 if none was
-	totals   totals
+	flushWanted *uint64       // the consumer's word
+	written     *uint64       // the consumer's word
+	flushDone   atomic.Uint64 // number of the flush that was answered last
+
+	mu        sync.Mutex
+	window    window
+	headered  bool
+	inBand    bool   // the stream itself marks a generation's end (Go 1.26 and later)
+	err       error  // the first one
+	over      bool   // ended is closed
+	foreign   bool   // the trace that runs now, if any, is not ours
+	released  bool   // another session may record
+	closed    bool   // the consumer has gone
+	pending   []run  // not pushed yet
+	waiting   uint64 // bytes of batches in pending
+	pushed    uint64 // runs ever pushed
+	newest    uint64 // the last generation that was completed; 0 if none was
+	flushSeen uint64 // number of the flush that the reader has asked the advancer for
+	totals    totals
 }
 
 type totals struct {
@@ -108,11 +116,13 @@ type totals struct {
 
 func newSession(options sessionOptions, consumer consumer) *session {
 	return &session{
-		options:  options,
-		consumer: consumer,
-		advance:  make(chan struct{}, 1),
-		ended:    make(chan struct{}),
-		window:   window{limit: options.windowLimit},
+		options:     options,
+		consumer:    consumer,
+		flushWanted: consumer.flushWanted(),
+		written:     consumer.written(),
+		advance:     make(chan struct{}, 1),
+		ended:       make(chan struct{}),
+		window:      window{limit: options.windowLimit},
 	}
 }
 
@@ -168,7 +178,7 @@ func (s *session) advanceLoop() {
 		case <-s.ended:
 			return
 		case <-s.advance:
-			runtime_traceAdvance(false)
+			s.serve()
 			s.advances.end()
 		case <-watch.C:
 			if !s.stopping.Load() && !trace.IsEnabled() {
@@ -186,6 +196,13 @@ func (s *session) Write(chunk []byte) (int, error) {
 	if s.over {
 		s.mu.Unlock()
 		return len(chunk), nil
+	}
+	if s.options.flags&optionReplay == 0 {
+		atomic.StoreUint64(s.written, uint64(monotonicNow()))
+		if wanted := atomic.LoadUint64(s.flushWanted); wanted > s.flushSeen {
+			s.flushSeen = wanted
+			s.requestAdvance()
+		}
 	}
 	deliver, err := s.writeLocked(chunk)
 	s.totals.offset += int64(len(chunk))
@@ -470,60 +487,52 @@ func (s *session) reads() bool {
 	return s.over || s.totals.offset != before
 }
 
-// flush ends the active generation and pushes all that is known of it. It returns how many runs
-// the consumer has to process for that, and how much of the time is left (timeout < 0: no limit).
-func (s *session) flush(timeout time.Duration) (runs uint64, left time.Duration, err error) {
-	var timer <-chan time.Time
-	began := time.Now()
-	if timeout >= 0 {
-		t := time.NewTimer(timeout)
-		defer t.Stop()
-		timer = t.C
-	}
+// flush asks for the flush that the consumer's side wants, and does not wait for it.
+func (s *session) flush() {
 	if s.options.flags&optionReplay == 0 {
-		s.mu.Lock()
-		before := s.totals.generations
-		s.mu.Unlock()
-		advanced := make(chan struct{})
-		go func() { // an advance waits for every P, and a stuck one would keep us here
-			s.advances.begin()
-			defer s.advances.end()
-			defer close(advanced)
-			runtime_traceAdvance(false)
-			s.mu.Lock()
-			again := !s.inBand
-			s.mu.Unlock()
-			if again { // complete only once the next generation's first batch is seen
-				runtime_traceAdvance(false)
-			}
-		}()
-		select {
-		case <-advanced:
-		case <-s.ended:
-			return 0, 0, s.outcome()
-		case <-timer:
-			return 0, 0, errTimeout
-		}
-		s.mu.Lock()
-		lost := s.totals.generations == before && !s.over
-		s.mu.Unlock()
-		if lost { // the trace goes on without us, or not at all
-			s.finish(errForeignStop)
-		}
+		s.requestAdvance()
+		return
+	}
+	s.answerFlush(atomic.LoadUint64(s.flushWanted))
+}
+
+// serve ends the active generation, and answers the flush that was wanted when it began.
+func (s *session) serve() {
+	wanted := atomic.LoadUint64(s.flushWanted)
+	flushes := wanted > s.flushDone.Load()
+	s.mu.Lock()
+	before := s.totals.generations
+	s.mu.Unlock()
+	runtime_traceAdvance(false)
+	s.mu.Lock()
+	inBand := s.inBand
+	s.mu.Unlock()
+	if flushes && !inBand { // complete only once the next generation's first batch is seen
+		runtime_traceAdvance(false)
 	}
 	s.mu.Lock()
-	if err := s.pushLocked(); err != nil {
-		s.mu.Unlock()
-		s.fail(err)
-		return 0, 0, err
-	}
-	runs = s.pushed
+	lost := (flushes || inBand) && s.totals.generations == before && !s.over
 	s.mu.Unlock()
-	left = timeout
-	if timeout >= 0 {
-		left = max(timeout-time.Since(began), 0)
+	if lost && !s.stopping.Load() { // the trace goes on without us, or not at all
+		s.finish(errForeignStop)
 	}
-	return runs, left, s.outcome()
+	if flushes {
+		s.answerFlush(wanted)
+	}
+}
+
+// answerFlush pushes all that is known, and says so.
+func (s *session) answerFlush(number uint64) {
+	s.mu.Lock()
+	err := s.pushLocked()
+	runs := s.pushed
+	s.mu.Unlock()
+	if err != nil {
+		s.fail(err)
+		return
+	}
+	s.flushDone.Store(number)
+	s.consumer.flushed(number, runs)
 }
 
 // outcome returns the first error, errEnded after an ordinary end, or nil while it goes on.
@@ -555,28 +564,39 @@ func (s *session) requestAdvance() {
 	}
 }
 
-// pin keeps a generation in place and shows its blocks; if show fails, nothing is pinned.
-func (s *session) pin(number uint64, show func([]*block) error) error {
+// pin keeps the generations from first to last that are in the window in place, and shows them; if
+// show fails, none is pinned.
+func (s *session) pin(first, last uint64, show func([]*generation) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	g := s.window.pin(number)
-	if g == nil {
-		return fmt.Errorf("%w: generation %d is not in the window", errUnknown, number)
+	var pinned []*generation
+	for _, g := range s.window.generations {
+		if g.complete && first <= g.number && g.number <= last {
+			pinned = append(pinned, s.window.pin(g.number))
+		}
 	}
-	err := show(g.blocks)
+	if len(pinned) == 0 {
+		return fmt.Errorf("%w: the window has none of the generations %d to %d", errUnknown, first, last)
+	}
+	err := show(pinned)
 	if err != nil {
-		s.window.unpin(number)
+		for _, g := range pinned {
+			s.window.unpin(g.number)
+		}
 	}
 	return err
 }
 
-func (s *session) unpin(handle, number uint64) error {
+// unpin undoes one pin of each generation from first to last.
+func (s *session) unpin(handle, first, last uint64) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.window.unpin(number) {
-		return fmt.Errorf("%w: generation %d is not pinned", errUnknown, number)
+	defer s.forgetLocked(handle)
+	for number := first; number <= last; number++ {
+		if !s.window.unpin(number) {
+			return fmt.Errorf("%w: generation %d is not pinned", errUnknown, number)
+		}
 	}
-	s.forgetLocked(handle)
 	return nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"runtime/trace"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 	"unsafe"
@@ -29,6 +30,31 @@ type fakeConsumer struct {
 	ended   int
 	freed   int
 	fault   error
+
+	wanted, told uint64        // the words
+	answered     atomic.Uint64 // number of the flush that was answered last
+}
+
+func (c *fakeConsumer) flushWanted() *uint64 { return &c.wanted }
+
+func (c *fakeConsumer) written() *uint64 { return &c.told }
+
+func (c *fakeConsumer) flushed(number, _ uint64) { c.answered.Store(number) }
+
+// flush does what queue.c does, without the queue.
+func (c *fakeConsumer) flush(t *testing.T, s *session) error {
+	t.Helper()
+	number := atomic.AddUint64(&c.wanted, 1)
+	s.flush()
+	for deadline := time.Now().Add(time.Minute); c.answered.Load() < number; time.Sleep(100 * time.Microsecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the flush is not answered")
+		}
+		if err := s.outcome(); err != nil {
+			return err
+		}
+	}
+	return s.outcome()
 }
 
 func (c *fakeConsumer) keepHeader(header []byte) unsafe.Pointer {
@@ -397,17 +423,17 @@ func TestSessionPins(t *testing.T) {
 	feed(t, s, []byte(newHeader))
 	feed(t, s, wholeGeneration(1, 100)...)
 	failed := errors.New("the caller has no room")
-	if err := s.pin(1, func([]*block) error { return failed }); !errors.Is(err, failed) {
+	if err := s.pin(1, 1, func([]*generation) error { return failed }); !errors.Is(err, failed) {
 		t.Errorf("pin returned %v", err)
 	}
-	if err := s.unpin(handle, 1); err == nil {
+	if err := s.unpin(handle, 1, 1); err == nil {
 		t.Error("a pin that failed counts")
 	}
 	var shown []*block
-	if err := s.pin(1, func(b []*block) error { shown = b; return nil }); err != nil {
+	if err := s.pin(1, 9, func(g []*generation) error { shown = g[0].blocks; return nil }); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.pin(2, func([]*block) error { return nil }); !errors.Is(err, errUnknown) {
+	if err := s.pin(2, 9, func([]*generation) error { return nil }); !errors.Is(err, errUnknown) {
 		t.Errorf("pin of an unknown generation returned %v", err)
 	}
 	closeSession(handle, s)
@@ -417,7 +443,7 @@ func TestSessionPins(t *testing.T) {
 	if shown[0].memory[0] != evEventBatch {
 		t.Error("the pinned bytes are gone")
 	}
-	if err := s.unpin(handle, 1); err != nil {
+	if err := s.unpin(handle, 1, 1); err != nil {
 		t.Error(err)
 	}
 	if _, ok := sessions.get(handle); ok || c.freed != 1 {
@@ -453,7 +479,7 @@ func TestRealSession(t *testing.T) {
 		}
 		ends := 0
 		for range 3 {
-			if _, _, err := s.flush(time.Minute); err != nil {
+			if err := c.flush(t, s); err != nil {
 				t.Fatal(err)
 			}
 			for _, r := range c.take() {
@@ -493,13 +519,13 @@ func TestRealSessionOfSomeoneElse(t *testing.T) {
 }
 
 func TestRealSessionStoppedBySomeoneElse(t *testing.T) {
-	for name, notice := range map[string]func(s *session) error{
-		"flush": func(s *session) error { _, _, err := s.flush(time.Minute); return err },
-		"stop":  func(s *session) error { stopSession(s); return s.outcome() },
+	for name, notice := range map[string]func(s *session, c *fakeConsumer) error{
+		"flush": func(s *session, c *fakeConsumer) error { return c.flush(t, s) },
+		"stop":  func(s *session, _ *fakeConsumer) error { stopSession(s); return s.outcome() },
 	} {
 		for _, restarted := range []bool{false, true} {
-			handle, s, _ := realSession(t)
-			if _, _, err := s.flush(time.Minute); err != nil {
+			handle, s, c := realSession(t)
+			if err := c.flush(t, s); err != nil {
 				t.Fatal(err)
 			}
 			trace.Stop()
@@ -508,7 +534,7 @@ func TestRealSessionStoppedBySomeoneElse(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := notice(s); !errors.Is(err, errForeignStop) {
+			if err := notice(s, c); !errors.Is(err, errForeignStop) {
 				t.Errorf("%s: %v", name, err)
 			}
 			closeSession(handle, s)

@@ -27,3 +27,7 @@ func clockUnitsPerSecond() uint64 {
 	}
 	return 1_000_000_000 / 64
 }
+
+// monotonicNow is the clock that queue.c compares with, in ns. Everywhere but on Windows the trace
+// clock counts it in units of 64.
+func monotonicNow() int64 { return int64(runtime_traceClockNow() * 64) }

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define FLIGHTREC_ABI_VERSION 2
+#define FLIGHTREC_ABI_VERSION 3
 
 typedef enum {
     FLIGHTREC_OK = 0,
@@ -131,17 +131,23 @@ int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, f
 
 /* A piece of a generation's batches, in order. */
 typedef struct {
+    uint64_t generation;
     const void *data;
     size_t bytes;
 } flightrec_segment;
 
-/* Keeps a complete generation's memory where it is until flightrec_session_unpin, and says where:
- * *count is set to the number of segments; if that is more than capacity, nothing is pinned and
- * the result is FLIGHTREC_SHORT. Pins nest, and hold beyond the end and the close of the session.
- * FLIGHTREC_UNKNOWN: the window has no such generation, any more. */
-int32_t flightrec_session_pin(uint64_t session, uint64_t generation, flightrec_segment *segments,
-                              size_t capacity, size_t *count, flightrec_error *error);
-int32_t flightrec_session_unpin(uint64_t session, uint64_t generation, flightrec_error *error);
+/* Keeps the memory of complete generations where it is until flightrec_session_unpin, and says
+ * where: of those from first to last that are in the window. *count is set to the number of
+ * segments; if that is more than capacity, nothing is pinned and the result is FLIGHTREC_SHORT.
+ * Pins nest, and hold beyond the end and the close of the session.
+ * FLIGHTREC_UNKNOWN: the window has none of them, any more. */
+int32_t flightrec_session_pin(uint64_t session, uint64_t first, uint64_t last,
+                              flightrec_segment *segments, size_t capacity, size_t *count,
+                              flightrec_error *error);
+
+/* Undoes one pin of each generation from first to last; all of them must be pinned. */
+int32_t flightrec_session_unpin(uint64_t session, uint64_t first, uint64_t last,
+                                flightrec_error *error);
 
 /* With OPTION_REPLAY: hands a chunk to the session as the trace reader would. Not from two threads
  * at a time. FLIGHTREC_BROKEN: this chunk or one before it was refused. */
