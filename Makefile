@@ -79,9 +79,15 @@ bench: setup ## measure against Go's own recorder
 bench-quick: setup ## the same, one short round
 	$(PY) -m bench --quick $(ARGS)
 
+# How long the coverage-guided fuzzer runs, in seconds.
+FUZZ_SECONDS ?= 300
+
 .PHONY: fuzz
-fuzz: setup ## the generated tests, with many more examples
+fuzz: setup ## the generated tests with many more examples, then a coverage-guided fuzzer
 	$(PY) -m pytest -m hypothesis --hypothesis-profile=fuzz $(ARGS)
+	@$(PY) -m pip install --quiet --disable-pip-version-check --only-binary :all: atheris \
+	|| echo "make fuzz: there is no atheris for this Python and platform" >&2
+	$(PY) -m tests.trace.fuzz --seconds $(FUZZ_SECONDS)
 
 .PHONY: dist
 dist: setup ## build the sdist and the wheel into dist
