@@ -46,7 +46,7 @@ build: setup ## build the Go library into flightrec/_lib
 run: setup ## record a Go workload, validate the snapshot, say how to look at it
 	@mkdir -p build
 	$(BIN)/flightrec run pingpong --duration 2s -o build/pingpong.trace
-	$(BIN)/flightrec validate build/pingpong.trace
+	$(BIN)/flightrec validate --with-go build/pingpong.trace
 	@echo
 	@echo 'Look at it: $(BIN)/flightrec view build/pingpong.trace'
 
