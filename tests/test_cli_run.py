@@ -221,7 +221,7 @@ def test_exit_in_init(runner: Runner, ends: Path) -> None:
     """os.Exit before main has its status; nothing has been recorded then."""
     ended = runner.run(ends, "return", env={"EXIT_IN_INIT": "yes"})
     assert ended == Ended(9, "", "")
-    assert not runner.snapshot.exists()
+    assert [path.name for path in runner.folder.rglob("*")] == ["temporary"]
 
 
 def test_killed(runner: Runner, ends: Path) -> None:

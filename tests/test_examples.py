@@ -57,7 +57,11 @@ def check(done: subprocess.CompletedProcess[str], *patterns: str) -> None:
 
 def test_slow_request(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
     """The snapshot of the slow request names the lock, and who held it."""
-    done = run_as_printed("slow_request", tmp_path, go)
+    for attempt in range(3):  # on a busy machine a request may be slow for want of a CPU
+        folder = tmp_path / str(attempt)
+        done = run_as_printed("slow_request", folder, go)
+        if "waited" in done.stdout:
+            break
     check(
         done,
         r"request \d+ took \d+ ms",
@@ -67,7 +71,7 @@ def test_slow_request(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
         r"  until goroutine \d+ was at: main\.\(\*priceList\)\.refresh:\d+ < main\.main\.func1:\d+",
         r"slow\.trace: valid.*",
     )
-    judge.check(tmp_path / "slow_request" / "slow.trace")
+    judge.check(folder / "slow_request" / "slow.trace")
 
 
 def test_goroutine_leak(tmp_path: Path, go: Toolchain, judge: Judge) -> None:

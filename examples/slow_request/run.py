@@ -9,7 +9,7 @@ from flightrec import trace
 from flightrec.gobuild import build
 
 SNAPSHOT = "slow.trace"
-SLOW_NS = 50_000_000
+SLOW_NS = 150_000_000
 
 
 def explain(path: str, begin_ns: int, end_ns: int) -> None:

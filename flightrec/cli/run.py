@@ -94,9 +94,7 @@ def run(args: argparse.Namespace) -> int:
     output = Path(args.output or f"{_short(args.target)}.trace")
     if not os.access(output.parent, os.W_OK) or output.is_dir():
         raise UsageError(f"the snapshot cannot be written to {output}; choose with -o FILE")
-    # The loaded library needs its file no more, and Go may end the process at any time.
-    with tempfile.TemporaryDirectory(prefix="flightrec-run-", ignore_cleanup_errors=True) as folder:
-        runtime, name = _load(args, Path(folder))
+    runtime, name = _load(args)
     if name == _MAIN:
         if settings:
             raise UsageError(f"a program's arguments go behind --: {' '.join(settings)}")
@@ -126,7 +124,7 @@ def _setting(word: str) -> tuple[str, Any]:
         return key, value
 
 
-def _load(args: argparse.Namespace, scratch: Path) -> tuple[GoRuntime, str]:
+def _load(args: argparse.Namespace) -> tuple[GoRuntime, str]:
     """Load the target's library, built if need be, and return which workload to run."""
     import flightrec
 
@@ -134,19 +132,7 @@ def _load(args: argparse.Namespace, scratch: Path) -> tuple[GoRuntime, str]:
     if target.is_file() and target.suffix != ".go":
         runtime = flightrec.load(target)
     elif target.exists() or "/" in args.target or "@" in args.target:
-        from flightrec.gobuild import build
-
-        built = build(
-            args.target,
-            scratch / f"lib{_short(args.target)}.so",
-            go=args.go,
-            godebug=dict(args.godebug),
-            tags=args.tags,
-            race=args.race,
-            verbose=args.verbose,
-            flags=args.build_flag,
-        )
-        runtime = flightrec.load(built.library)
+        runtime = _build(args)
     else:
         runtime = flightrec.load()
         if args.target not in runtime.workloads():
@@ -156,6 +142,25 @@ def _load(args: argparse.Namespace, scratch: Path) -> tuple[GoRuntime, str]:
             )
         return runtime, args.target
     return runtime, _choose(runtime, args)
+
+
+def _build(args: argparse.Namespace) -> GoRuntime:
+    import flightrec
+    from flightrec.gobuild import build
+
+    # The loaded library needs its file no more, and Go may end the process at any time.
+    with tempfile.TemporaryDirectory(prefix="flightrec-run-", ignore_cleanup_errors=True) as folder:
+        built = build(
+            args.target,
+            Path(folder, f"lib{_short(args.target)}.so"),
+            go=args.go,
+            godebug=dict(args.godebug),
+            tags=args.tags,
+            race=args.race,
+            verbose=args.verbose,
+            flags=args.build_flag,
+        )
+        return flightrec.load(built.library)
 
 
 def _choose(runtime: GoRuntime, args: argparse.Namespace) -> str:
