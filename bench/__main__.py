@@ -19,7 +19,7 @@ from bench.gil import measure_gil
 from bench.hour import measure_hour
 from bench.lifecycle import measure_lifecycle
 from bench.measure import Job, rounds
-from bench.plan import FULL, QUICK, Plan
+from bench.plan import FULL, HEAP_BYTES, QUICK, WITH_HEAP, Plan
 from bench.report import bars_table, tables
 from bench.results import Machine, Results
 from bench.scaling import measure_goroutines, measure_windows
@@ -87,9 +87,9 @@ _NAMES = (
     "gil",
     "snapshots",
     "lifecycle",
-    "goroutines",
     "windows",
     "hour",
+    "goroutines",  # last: the runtime never frees what it knows of dead ones
 )
 
 
@@ -99,15 +99,13 @@ def _sections(
     pingpong = Job("pingpong", plan.seconds)
 
     def throughput() -> None:
-        for condition in CONDITIONS:
-            for workload in ("pingpong", "http_server", "gc_churn"):
-                results.throughput[workload, condition.name] = rounds(
-                    runtime,
-                    all_contenders(runtime),
-                    Job(workload, plan.seconds),
-                    condition,
-                    plan.rounds[workload, condition.name],
-                )
+        conditions = {condition.name: condition for condition in CONDITIONS}
+        for (name, condition), count in plan.rounds.items():
+            workload, plus, _ = name.partition(WITH_HEAP)
+            job = Job(workload, plan.seconds, heap_bytes=HEAP_BYTES if plus else 0)
+            results.throughput[name, condition] = rounds(
+                runtime, all_contenders(runtime), job, conditions[condition], count
+            )
 
     def window() -> None:
         # Long enough for more than one of Go's own generations.
@@ -145,9 +143,9 @@ def _sections(
         gil,
         snapshots,
         lifecycle,
-        goroutines,
         windows,
         hour,
+        goroutines,
     )
     return dict(zip(_NAMES, sections, strict=True))
 

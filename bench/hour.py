@@ -20,6 +20,10 @@ __all__ = ["Hour", "measure_hour"]
 _MAX_BYTES = 10 << 20
 _SAMPLES = 40
 
+#: What is replayed: as many generations as fill the window, as large as a full one makes them.
+_GENERATIONS = 5
+_GENERATION_BYTES = _MAX_BYTES // 5
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hour:
@@ -116,12 +120,17 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
 
 def _source(runtime: GoRuntime) -> tuple[bytes, Template, float]:
     """Return a trace's header, its generations, and how many bytes a second there were."""
-    recorder = FlightRecorder(runtime, max_bytes=_MAX_BYTES, min_age=3600.0, plain=True)
+    recorder = FlightRecorder(
+        runtime, max_bytes=2 * _GENERATIONS * _GENERATION_BYTES, min_age=3600.0, plain=True
+    )
     with recorder:
-        began = time.monotonic()
-        runtime.run("pingpong", duration=2.0)
-        snapshot = recorder.snapshot()
-        speed = recorder.stats().total_bytes / (time.monotonic() - began)
-    # Without the last one, which the snapshot cut short.
-    generations = [cast("PlainGeneration", g).chunks for g in snapshot.generations[:-1]]
+        seconds = 0.0
+        for number in range(1, _GENERATIONS + 1):
+            while recorder.stats().total_bytes < number * _GENERATION_BYTES:
+                seconds += runtime.run("timed", workload="pingpong", arguments={"duration": 0.01})[
+                    "seconds"
+                ]
+            snapshot = recorder.snapshot()  # ends the generation
+        speed = recorder.stats().total_bytes / seconds
+    generations = [cast("PlainGeneration", g).chunks for g in snapshot.generations]
     return snapshot.header, Template(generations), speed

@@ -21,11 +21,12 @@ _WORK = {"pingpong": "roundtrips", "http_server": "requests", "gc_churn": "alloc
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A workload and for how long."""
+    """A workload, for how long, and what else is alive on the Go heap."""
 
     workload: str
     seconds: float
     arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+    heap_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,6 +69,7 @@ def measure(
 
     :param during: called beside the workload.
     """
+    holder = runtime.start("hold", bytes=job.heap_bytes)
     runtime.run("collect")
     reset_peak_rss()
     rss = rss_bytes()
@@ -85,6 +87,8 @@ def measure(
     machine = None if machine is None else (busy_seconds() or 0.0) - machine
     facts = contender.stop()
     peak = peak_rss_bytes()
+    holder.cancel()
+    holder.result()
     result = timed["result"]
     return Sample(
         contender=contender.name,

@@ -22,7 +22,7 @@ def tables(results: Results) -> Iterator[str]:
         yield _throughput(results)
         yield _cpu(results)
         yield _memory(results)
-    if any(cell[0] == "http_server" for cell in results.throughput):
+    if any(cell[0].startswith("http_server") for cell in results.throughput):
         yield _latency(results)
     if results.gil:
         yield _gil(results)
@@ -143,7 +143,7 @@ def _rss_growth(samples: list[Sample]) -> str:
 def _latency(results: Results) -> str:
     rows = []
     for (workload, condition), samples in results.throughput.items():
-        if workload == "http_server":
+        if workload.startswith("http_server"):
             p99 = {name: [s.p99_ms or 0.0 for s in samples[name]] for name in _CONTENDERS}
             rows.append(
                 [

@@ -24,6 +24,7 @@ func init() {
 	gobridge.Register("advance", workload(advance))
 	gobridge.Register("collect", workload(collect))
 	gobridge.Register("goroutines", workload(goroutines))
+	gobridge.Register("hold", hold)
 	gobridge.Register("profile_start", workload(profiler.start))
 	gobridge.Register("profile_stop", workload(profiler.stop))
 }
@@ -113,6 +114,22 @@ func collect(struct{}) (any, error) {
 }
 
 func goroutines(struct{}) (int, error) { return runtime.NumGoroutine(), nil }
+
+type holdArgs struct {
+	Bytes int `json:"bytes"`
+}
+
+// hold keeps memory alive on the Go heap until it is cancelled.
+func hold(ctx context.Context, raw json.RawMessage) (any, error) {
+	var args holdArgs
+	if err := json.Unmarshal(raw, &args); err != nil {
+		return nil, fmt.Errorf("bad arguments: %w", err)
+	}
+	memory := make([]byte, args.Bytes)
+	<-ctx.Done()
+	runtime.KeepAlive(memory)
+	return nil, nil
+}
 
 var profiler profile
 
