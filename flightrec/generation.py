@@ -16,7 +16,7 @@ from flightrec import abi
 from flightrec.abi import Status
 from flightrec.library import Library, error_for, is_forked
 
-__all__ = ["Generation", "Hold", "NativeGeneration", "PlainGeneration", "hold"]
+__all__ = ["Generation", "Hold", "NativeGeneration", "PlainGeneration", "hold_all"]
 
 
 class Hold(Protocol):
@@ -38,6 +38,11 @@ class Generation:
     end_ns: int  #: when the recorder knew it to be complete, ns on the trace clock
     units_per_second: int  #: of the trace clock, as the generation states it
 
+    def hold(self) -> Hold | None:
+        """Take hold of the bytes; None if they have left the window meanwhile."""
+        held = hold_all((self,))
+        return held[0][1] if held else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlainGeneration(Generation):
@@ -57,7 +62,7 @@ class NativeGeneration(Generation):
     session: int = field(repr=False)
 
 
-def hold(ring: Sequence[Generation]) -> tuple[tuple[Generation, Hold], ...]:
+def hold_all(ring: Sequence[Generation]) -> tuple[tuple[Generation, Hold], ...]:
     """Take hold of consecutive generations of one recording, oldest first.
 
     Those that have left the window meanwhile, which are the oldest, are not in the result. All are

@@ -15,7 +15,7 @@ from flightrec.errors import (
     NotEnabledError,
     SnapshotActiveError,
 )
-from flightrec.generation import Generation, hold
+from flightrec.generation import Generation, hold_all
 from flightrec.library import is_forked
 from flightrec.output import BinaryWriter
 from flightrec.recording import Recording, RecordingOptions
@@ -309,7 +309,7 @@ class FlightRecorder:
                 f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
                 "themselves in every one). Use a larger max_bytes."
             )
-        return Snapshot(header, hold(ring), taken_ns=now_ns)
+        return Snapshot(header, hold_all(ring), taken_ns=now_ns)
 
     def stats(self) -> RecorderStats:
         """Return what the recorder has and has done; after a stop, as it was then."""

@@ -199,10 +199,7 @@ func (s *session) Write(chunk []byte) (int, error) {
 	}
 	if s.options.flags&optionReplay == 0 {
 		atomic.StoreUint64(s.written, uint64(monotonicNow()))
-		if wanted := atomic.LoadUint64(s.flushWanted); wanted > s.flushSeen {
-			s.flushSeen = wanted
-			s.requestAdvance()
-		}
+		s.noticeFlushLocked()
 	}
 	deliver, err := s.writeLocked(chunk)
 	s.totals.offset += int64(len(chunk))
@@ -489,20 +486,31 @@ func (s *session) reads() bool {
 
 // flush asks for the flush that the consumer's side wants, and does not wait for it.
 func (s *session) flush() {
-	if s.options.flags&optionReplay == 0 {
-		s.requestAdvance()
+	if s.options.flags&optionReplay != 0 {
+		s.answerFlush(atomic.LoadUint64(s.flushWanted))
 		return
 	}
-	s.answerFlush(atomic.LoadUint64(s.flushWanted))
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.noticeFlushLocked()
+}
+
+// noticeFlushLocked asks for an advance if a flush is wanted that nobody has asked one for.
+func (s *session) noticeFlushLocked() {
+	if wanted := atomic.LoadUint64(s.flushWanted); wanted > s.flushSeen {
+		s.flushSeen = wanted
+		s.requestAdvance()
+	}
 }
 
 // serve ends the active generation, and answers the flush that was wanted when it began.
 func (s *session) serve() {
-	wanted := atomic.LoadUint64(s.flushWanted)
-	flushes := wanted > s.flushDone.Load()
 	s.mu.Lock()
+	wanted := atomic.LoadUint64(s.flushWanted)
+	s.flushSeen = wanted
 	before := s.totals.generations
 	s.mu.Unlock()
+	flushes := wanted > s.flushDone.Load()
 	runtime_traceAdvance(false)
 	s.mu.Lock()
 	inBand := s.inBand
@@ -569,12 +577,7 @@ func (s *session) requestAdvance() {
 func (s *session) pin(first, last uint64, show func([]*generation) error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var pinned []*generation
-	for _, g := range s.window.generations {
-		if g.complete && first <= g.number && g.number <= last {
-			pinned = append(pinned, s.window.pin(g.number))
-		}
-	}
+	pinned := s.window.pinRange(first, last)
 	if len(pinned) == 0 {
 		return fmt.Errorf("%w: the window has none of the generations %d to %d", errUnknown, first, last)
 	}

@@ -1,5 +1,7 @@
 package gobridge
 
+import "slices"
+
 // A generation is one generation of the trace: its batches as they came, in native memory.
 type generation struct {
 	number    uint64
@@ -163,6 +165,29 @@ func (w *window) pin(number uint64) *generation {
 	w.pinned[number] = g
 	g.pins++
 	return g
+}
+
+// pinRange pins those of the generations from first to last that it can, and returns them in order.
+func (w *window) pinRange(first, last uint64) []*generation {
+	numbers := make([]uint64, 0, len(w.generations))
+	for number, g := range w.pinned {
+		if g.left {
+			numbers = append(numbers, number)
+		}
+	}
+	slices.Sort(numbers)
+	for _, g := range w.generations {
+		numbers = append(numbers, g.number)
+	}
+	var pinned []*generation
+	for _, number := range numbers {
+		if first <= number && number <= last {
+			if g := w.pin(number); g != nil {
+				pinned = append(pinned, g)
+			}
+		}
+	}
+	return pinned
 }
 
 // unpin undoes one pin and says whether there was one.
