@@ -29,6 +29,9 @@ DEFAULT_MIN_AGE = 10.0
 DEFAULT_MAX_BYTES = 10 << 20
 EXPERIMENTS = ("allocfree",)
 
+#: How often a snapshot is tried before it is said that there is nothing.
+_ATTEMPTS = 4
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderStats:
@@ -293,23 +296,23 @@ class FlightRecorder:
     def _take(self, last: float | None, flush: bool, timeout: float | None) -> Snapshot:
         recording = self._started()
         self._runtime._library.check_fork()
-        if flush:
-            recording.flush(timeout)
-        header, ring = recording.window()
-        for _ in range(2 if flush and not ring else 0):
-            # The generation that the flush ended had outgrown the ceiling; the next one is small.
-            recording.flush(timeout)
+        for _ in range(_ATTEMPTS):
+            if flush:
+                recording.flush(timeout)
             header, ring = recording.window()
-        now_ns = self._runtime.now_ns()
-        if last is not None:
-            ring = newest(ring, since_ns=now_ns - int(last * 1e9))
-        if flush and not ring:
-            raise FlightRecorderError(
-                "there is nothing to snapshot: each generation of the trace by itself outgrows the "
-                f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
-                "themselves in every one). Use a larger max_bytes."
-            )
-        return Snapshot(header, hold_all(ring), taken_ns=now_ns)
+            now_ns = self._runtime.now_ns()
+            if last is not None:
+                ring = newest(ring, since_ns=now_ns - int(last * 1e9))
+            held = hold_all(ring)
+            # There is nothing if the generation that the flush ended had outgrown the ceiling, or
+            # the one after it has already. The next one may be smaller.
+            if held or not flush:
+                return Snapshot(header, held, taken_ns=now_ns)
+        raise FlightRecorderError(
+            "there is nothing to snapshot: each generation of the trace by itself outgrows the "
+            f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
+            "themselves in every one). Use a larger max_bytes."
+        )
 
     def stats(self) -> RecorderStats:
         """Return what the recorder has and has done; after a stop, as it was then."""
