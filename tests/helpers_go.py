@@ -93,12 +93,6 @@ class Judge:
         matches = filter(None, map(_EVENT.match, done.stdout.splitlines()))
         return [Event(m[2], int(m[1]), int(m[3]), m[4]) for m in matches]
 
-    def count(self, trace: bytes | Path | flightrec.Snapshot) -> int:
-        """Check a trace with both readers; return how many events ours reads."""
-        path = self._file(trace)
-        self.check(path)
-        return sum(1 for _ in flightrec.trace.read(path))
-
 
 def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
     """Build ``tests/data/golib`` with the toolchain of the loaded library, or the nearest found.

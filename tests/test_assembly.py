@@ -79,7 +79,7 @@ def test_recorded_streams_are_as_written(streams: dict[str, Stream], go_minor: i
     stream = streams[name]
     assert (END in stream) == (go_minor >= 26)
     assert with_ends(without_ends(stream))[1:] == streams["idle-new"][1:]
-    assert sum(chunk == END for chunk in streams["idle-new"]) == 3
+    assert sum(chunk == END for chunk in streams["idle-new"]) >= 3
 
 
 @pytest.mark.matrix
@@ -89,16 +89,14 @@ def test_real_streams(assemble: Assemble, streams: dict[str, Stream]) -> None:
         verdict = assemble(stream)
         assert verdict.refusal is None, name
         assert verdict.header == stream[0]
-        count = 3 if name.startswith("idle") else 2
+        numbers = [wire.parse_batch(chunk).generation for chunk in stream[1:] if chunk != END]
+        expected = sorted(set(numbers))
         generations = verdict.generations
-        last = generations[-1].number
-        if len(generations) == count - 1 and name.endswith("old"):
-            last += 1  # in plain Python nobody asks for the last one of an old stream
+        if len(generations) == len(expected) - 1 and name.endswith("old"):
+            expected.pop()  # in plain Python nobody asks for the last one of an old stream
         else:
             assert b"".join(g.content for g in generations) == b"".join(stream[1:])
-        assert [g.number for g in generations] == [
-            *range(last - count + 1, generations[-1].number + 1)
-        ]
+        assert [g.number for g in generations] == expected
         for generation in generations:
             assert generation.nbytes == len(generation.content)
             assert generation.units_per_second > 0

@@ -222,13 +222,18 @@ def test_cgo_frames(go_child: Child, judge: Judge, tmp_path: Path, godebug: str)
 
 @pytest.mark.matrix
 def test_both_readers_agree(make_recorder: MakeRecorder, judge: Judge) -> None:
-    """Our own reader finds in a snapshot as many events as Go's does."""
+    """Our own reader finds in a snapshot as many events as Go's does.
+
+    But for Sync events: up to Go 1.24 its reader has none at the beginning.
+    """
     recorder = make_recorder(max_bytes=64 << 10)
     recorder.start()
     recorder.runtime.run("pingpong", pairs=1, duration=0.01)
     snapshot = recorder.snapshot()
     recorder.stop()
-    assert judge.count(snapshot) == len(judge.events(snapshot))
+    ours = [type(event).__name__ for event in flightrec.trace.read(bytes(snapshot))]
+    theirs = [event.kind for event in judge.events(snapshot)]
+    assert len(ours) - ours.count("Sync") == len(theirs) - theirs.count("Sync") > 1000
 
 
 # ---- what only ours has
