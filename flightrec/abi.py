@@ -51,6 +51,7 @@ class Option(IntFlag):
     CHUNKS = 1
     ALLOCFREE = 2
     REPLAY = 4
+    SOFT = 8
 
 
 class RunFlag(IntFlag):

@@ -92,7 +92,8 @@ class FlightRecorder:
     :param min_age: seconds that the window reaches back at least, if ``max_bytes`` allows.
     :param max_bytes: the size of the window. Ring, active generation and what waits for Python
         together stay below 1.25 times this, or 5 MiB if that is more. A generation that by itself
-        is larger than that is lost, and counted in :meth:`stats`.
+        is larger than that is lost, and counted in :meth:`stats`; but with a ``max_bytes`` of less
+        than 4 MiB it is kept all the same.
     :param experiments: ``("allocfree",)`` records the runtime's AllocFree experiment as well
         (every allocation and free; Go 1.23 and later).
     :param policy: which generations to keep; :func:`flightrec.ring.retain` by default. It is

@@ -43,7 +43,8 @@ class RecordingOptions:
     def ceiling(self) -> int:
         """The most that ring, active generation and queue may have together, in bytes.
 
-        Of at least 5 MiB: a generation that does not fit below it is lost whole.
+        Of at least 5 MiB. A generation that does not fit below it is lost whole, unless the window
+        is smaller than 4 MiB.
         """
         return max(self.max_bytes, SMALLEST_HARD_WINDOW_BYTES) * 5 // 4
 
@@ -84,6 +85,8 @@ class Recording:
             flags |= Option.CHUNKS
         if options.replay:
             flags |= Option.REPLAY
+        if options.max_bytes < SMALLEST_HARD_WINDOW_BYTES:
+            flags |= Option.SOFT
         if "allocfree" in options.experiments:
             flags |= Option.ALLOCFREE
         handle = ctypes.c_uint64()

@@ -6,8 +6,8 @@ import "sync"
 // straddle blocks.
 const blockBytes = 4 * maxBatchBytes
 
-// pooledBlocks bounds the memory that idle blocks may hold: 4 MiB.
-const pooledBlocks = 16
+// pooledBlocks bounds the memory that idle blocks may hold: 6 MiB.
+const pooledBlocks = 24
 
 // A block is a piece of memory outside the Go heap. Trace data kept there does not count towards
 // the workload's heap, so recording does not change how often its garbage collector runs.

@@ -20,10 +20,11 @@ import (
 	"unsafe"
 )
 
-// Two structs have a Go and a C declaration; each of these fails to compile if they differ.
+// These structs have a Go and a C declaration; each of these fails to compile if they differ.
 var (
 	_ = [1]struct{}{}[unsafe.Sizeof(run{})-C.sizeof_flightrec_run]
 	_ = [1]struct{}{}[unsafe.Sizeof(sessionOptions{})-C.sizeof_flightrec_options]
+	_ = [1]struct{}{}[unsafe.Sizeof(words{})-C.sizeof_flightrec_words]
 )
 
 var (
@@ -66,11 +67,7 @@ func (q cQueue) oldest() uint64 { return uint64(C.flightrec_queue_oldest(q.queue
 
 func (q cQueue) released() uint64 { return uint64(C.flightrec_queue_released(q.queue)) }
 
-func (q cQueue) flushWanted() *uint64 {
-	return (*uint64)(C.flightrec_queue_flush_wanted(q.queue))
-}
-
-func (q cQueue) written() *uint64 { return (*uint64)(C.flightrec_queue_written(q.queue)) }
+func (q cQueue) words() *words { return (*words)(unsafe.Pointer(C.flightrec_queue_words(q.queue))) }
 
 func (q cQueue) flushed(number, runs uint64) {
 	C.flightrec_queue_flushed(q.queue, C.uint64_t(number), C.uint64_t(runs))
@@ -243,11 +240,6 @@ func flightrecTimeout(to *C.flightrec_error) C.int32_t {
 //export flightrec_session_advance
 func flightrec_session_advance(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return withSession(handle, to, func(s *session) error { s.requestAdvance(); return nil })
-}
-
-//export flightrec_session_set_advance_bytes
-func flightrec_session_set_advance_bytes(handle, n C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { s.setAdvanceBytes(uint64(n)); return nil })
 }
 
 //export flightrec_session_pin

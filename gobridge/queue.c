@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,8 +26,7 @@ struct flightrec_queue {
     uint64_t bytes;  /* of the runs in waiting */
     uint64_t deliveries;
     uint64_t released; /* the consumer wants no generation up to this one */
-    _Atomic uint64_t flush_wanted;
-    _Atomic uint64_t written_ns;
+    flightrec_words words;
     uint64_t flush_done; /* the latest number */
     uint64_t flush_runs; /* and its runs */
     uint8_t header[16];
@@ -223,12 +221,19 @@ int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer,
     return flightrecOutcome(session, error);
 }
 
-/* Go reads and writes these with its own atomic operations, and cgo does not know _Atomic. */
-uint64_t *flightrec_queue_flush_wanted(flightrec_queue *queue) {
-    return (uint64_t *)&queue->flush_wanted;
-}
+flightrec_words *flightrec_queue_words(flightrec_queue *queue) { return &queue->words; }
 
-uint64_t *flightrec_queue_written(flightrec_queue *queue) { return (uint64_t *)&queue->written_ns; }
+static uint64_t load(uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+
+int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes,
+                                            flightrec_error *error) {
+    flightrec_queue *queue = flightrec_queue_find(session);
+    if (queue == NULL) {
+        return flightrecOutcome(session, error); /* says that it is unknown */
+    }
+    __atomic_store_n(&queue->words.advance_bytes, nbytes, __ATOMIC_SEQ_CST);
+    return FLIGHTREC_OK;
+}
 
 void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs) {
     pthread_mutex_lock(&queue->mutex);
@@ -259,8 +264,9 @@ static uint64_t processed(flightrec_queue *queue) {
     return queue->pushed - queue->waiting.count - (queue->busy ? queue->taken.count : 0);
 }
 
-#define CHUNKS_COME_NS 5000000   /* a trace is busy if the last chunk is no older */
-#define READER_ANSWERS_NS 20000000 /* how long the reader of a busy trace is trusted to notice */
+#define LAST_CHUNK_NS 2000000 /* a trace is busy if its last chunk is no older than this, */
+#define FLOWING_NS 5000000    /* and chunks have come for longer than this */
+#define NOTICED_NS 1500000    /* then the next one comes, and the flush is noticed, in this time */
 
 int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error) {
     flightrec_queue *queue = flightrec_queue_find(session);
@@ -270,18 +276,16 @@ int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_
     int64_t began = now_ns();
     int64_t until = timeout_ns < 0 ? -1 : began + timeout_ns;
     pthread_mutex_lock(&queue->mutex);
-    uint64_t number = atomic_fetch_add(&queue->flush_wanted, 1) + 1;
+    uint64_t number = __atomic_add_fetch(&queue->words.flush_wanted, 1, __ATOMIC_SEQ_CST);
     /* The trace reader gets its turn before all other goroutines, so on a busy trace it notices
      * sooner than this thread could enter Go. */
-    if (began - (int64_t)atomic_load(&queue->written_ns) < CHUNKS_COME_NS) {
-        int64_t answer = began + READER_ANSWERS_NS;
-        if (until >= 0 && until < answer) {
-            answer = until;
-        }
-        while (queue->flush_done < number && !queue->ended && wait_until(queue, answer)) {
+    if (began - (int64_t)load(&queue->words.written_ns) < LAST_CHUNK_NS &&
+        began - (int64_t)load(&queue->words.flowing_ns) > FLOWING_NS) {
+        while (queue->flush_done < number && !queue->ended &&
+               wait_until(queue, began + NOTICED_NS)) {
         }
     }
-    if (queue->flush_done < number && !queue->ended) {
+    if (load(&queue->words.flush_seen) < number && !queue->ended) {
         pthread_mutex_unlock(&queue->mutex);
         flightrecFlush(session);
         pthread_mutex_lock(&queue->mutex);

@@ -36,12 +36,17 @@ int flightrec_queue_drop(flightrec_queue *queue, uint64_t generation, uint64_t *
 /* The oldest generation whose end waits; 0 if none does. */
 uint64_t flightrec_queue_oldest(flightrec_queue *queue);
 
-/* A flush is asked for by a number, larger each time, that a reader of this word sees. So one that
- * waits for a flush need not be in Go, as long as the trace brings chunks. */
-uint64_t *flightrec_queue_flush_wanted(flightrec_queue *queue);
+/* Words of C memory that Go reads and writes with its atomic operations, so that who has something
+ * to ask need not be in Go. */
+typedef struct {
+    uint64_t flush_wanted;  /* the number of the latest flush that is asked for */
+    uint64_t flush_seen;    /* the latest one that Go has begun to serve */
+    uint64_t written_ns;    /* when a chunk came last, by the monotonic clock */
+    uint64_t flowing_ns;    /* since when they have come without a pause */
+    uint64_t advance_bytes; /* as in flightrec_options */
+} flightrec_words;
 
-/* When a chunk came last, by the monotonic clock in ns: a word to write to. */
-uint64_t *flightrec_queue_written(flightrec_queue *queue);
+flightrec_words *flightrec_queue_words(flightrec_queue *queue);
 
 /* The flush with this number is done once the consumer is done with so many runs. */
 void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs);

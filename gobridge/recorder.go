@@ -46,6 +46,7 @@ const (
 	optionChunks    = 1 << iota // hand over every batch, keep nothing
 	optionAllocFree             // record the AllocFree experiment
 	optionReplay                // no tracer: chunks come from feed
+	optionSoft                  // a generation that outgrows the ceiling by itself is kept
 )
 
 var (
@@ -68,12 +69,21 @@ type consumer interface {
 	drop(generation uint64) (unfinished uint64, err error)
 	oldest() uint64
 	released() uint64
-	flushWanted() *uint64 // the number of the flush that is wanted, to be read atomically
-	written() *uint64     // to be told, atomically, when a chunk came: nanotime
+	words() *words
 	flushed(number, runs uint64)
 	end()
 	stats() (bytes, deliveries uint64)
 	free()
+}
+
+// The words of a consumer's side are read and written atomically. They have the layout of queue.h's
+// flightrec_words, which says what they mean.
+type words struct {
+	flushWanted  uint64
+	flushSeen    uint64
+	writtenNs    uint64
+	flowingNs    uint64
+	advanceBytes uint64
 }
 
 // A session is one recording, from StartTrace to StopTrace. The trace reader calls Write; any
@@ -88,25 +98,23 @@ type session struct {
 	stopping atomic.Bool
 	advances advanceWatch
 
-	flushWanted *uint64       // the consumer's word
-	written     *uint64       // the consumer's word
-	flushDone   atomic.Uint64 // number of the flush that was answered last
+	words     *words        // the consumer's
+	flushDone atomic.Uint64 // number of the flush that was answered last
 
-	mu        sync.Mutex
-	window    window
-	headered  bool
-	inBand    bool   // the stream itself marks a generation's end (Go 1.26 and later)
-	err       error  // the first one
-	over      bool   // ended is closed
-	foreign   bool   // the trace that runs now, if any, is not ours
-	released  bool   // another session may record
-	closed    bool   // the consumer has gone
-	pending   []run  // not pushed yet
-	waiting   uint64 // bytes of batches in pending
-	pushed    uint64 // runs ever pushed
-	newest    uint64 // the last generation that was completed; 0 if none was
-	flushSeen uint64 // number of the flush that the reader has asked the advancer for
-	totals    totals
+	mu       sync.Mutex
+	window   window
+	headered bool
+	inBand   bool   // the stream itself marks a generation's end (Go 1.26 and later)
+	err      error  // the first one
+	over     bool   // ended is closed
+	foreign  bool   // the trace that runs now, if any, is not ours
+	released bool   // another session may record
+	closed   bool   // the consumer has gone
+	pending  []run  // not pushed yet
+	waiting  uint64 // bytes of batches in pending
+	pushed   uint64 // runs ever pushed
+	newest   uint64 // the last generation that was completed; 0 if none was
+	totals   totals
 }
 
 type totals struct {
@@ -115,15 +123,16 @@ type totals struct {
 }
 
 func newSession(options sessionOptions, consumer consumer) *session {
-	return &session{
-		options:     options,
-		consumer:    consumer,
-		flushWanted: consumer.flushWanted(),
-		written:     consumer.written(),
-		advance:     make(chan struct{}, 1),
-		ended:       make(chan struct{}),
-		window:      window{limit: options.windowLimit},
+	s := &session{
+		options:  options,
+		consumer: consumer,
+		advance:  make(chan struct{}, 1),
+		ended:    make(chan struct{}),
+		window:   window{limit: options.windowLimit, soft: options.flags&optionSoft != 0},
 	}
+	s.words = consumer.words()
+	atomic.StoreUint64(&s.words.advanceBytes, options.advanceBytes)
+	return s
 }
 
 var godebugMu sync.Mutex
@@ -188,6 +197,9 @@ func (s *session) advanceLoop() {
 	}
 }
 
+// chunkPauseNs is a pause between chunks that a busy trace does not make.
+const chunkPauseNs = 3_000_000
+
 // Write takes one chunk of runtime.ReadTrace: the header, one whole batch, or the end of a
 // generation. It copies and queues, and never waits for the consumer. It always reports success:
 // the trace reader would ignore anything else.
@@ -198,7 +210,11 @@ func (s *session) Write(chunk []byte) (int, error) {
 		return len(chunk), nil
 	}
 	if s.options.flags&optionReplay == 0 {
-		atomic.StoreUint64(s.written, uint64(monotonicNow()))
+		now := monotonicNow()
+		if now-atomic.LoadUint64(&s.words.writtenNs) > chunkPauseNs {
+			atomic.StoreUint64(&s.words.flowingNs, now)
+		}
+		atomic.StoreUint64(&s.words.writtenNs, now)
 		s.noticeFlushLocked()
 	}
 	deliver, err := s.writeLocked(chunk)
@@ -281,7 +297,7 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 	if err := s.appendLocked(active, chunk, run{minTime: header.time, frequency: frequency, batches: 1}); err != nil {
 		return deliver, err
 	}
-	if limit := s.options.advanceBytes; limit != 0 && active.bytes >= limit && active.asked == 0 {
+	if limit := atomic.LoadUint64(&s.words.advanceBytes); limit != 0 && active.bytes >= limit && active.asked == 0 {
 		active.asked = active.bytes
 		s.totals.earlyAdvances++
 		s.requestAdvance()
@@ -487,7 +503,7 @@ func (s *session) reads() bool {
 // flush asks for the flush that the consumer's side wants, and does not wait for it.
 func (s *session) flush() {
 	if s.options.flags&optionReplay != 0 {
-		s.answerFlush(atomic.LoadUint64(s.flushWanted))
+		s.answerFlush(atomic.LoadUint64(&s.words.flushWanted))
 		return
 	}
 	s.mu.Lock()
@@ -497,8 +513,8 @@ func (s *session) flush() {
 
 // noticeFlushLocked asks for an advance if a flush is wanted that nobody has asked one for.
 func (s *session) noticeFlushLocked() {
-	if wanted := atomic.LoadUint64(s.flushWanted); wanted > s.flushSeen {
-		s.flushSeen = wanted
+	if wanted := atomic.LoadUint64(&s.words.flushWanted); wanted > atomic.LoadUint64(&s.words.flushSeen) {
+		atomic.StoreUint64(&s.words.flushSeen, wanted)
 		s.requestAdvance()
 	}
 }
@@ -506,8 +522,8 @@ func (s *session) noticeFlushLocked() {
 // serve ends the active generation, and answers the flush that was wanted when it began.
 func (s *session) serve() {
 	s.mu.Lock()
-	wanted := atomic.LoadUint64(s.flushWanted)
-	s.flushSeen = wanted
+	wanted := atomic.LoadUint64(&s.words.flushWanted)
+	atomic.StoreUint64(&s.words.flushSeen, wanted)
 	before := s.totals.generations
 	s.mu.Unlock()
 	flushes := wanted > s.flushDone.Load()
@@ -554,13 +570,6 @@ func (s *session) outcome() error {
 		return errEnded
 	}
 	return nil
-}
-
-// setAdvanceBytes changes when a generation is ended early, from the active one on.
-func (s *session) setAdvanceBytes(n uint64) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.options.advanceBytes = n
 }
 
 // requestAdvance asks for the end of the active generation and does not wait for it.

@@ -31,20 +31,18 @@ type fakeConsumer struct {
 	freed   int
 	fault   error
 
-	wanted, told uint64        // the words
-	answered     atomic.Uint64 // number of the flush that was answered last
+	shared   words
+	answered atomic.Uint64 // number of the flush that was answered last
 }
 
-func (c *fakeConsumer) flushWanted() *uint64 { return &c.wanted }
-
-func (c *fakeConsumer) written() *uint64 { return &c.told }
+func (c *fakeConsumer) words() *words { return &c.shared }
 
 func (c *fakeConsumer) flushed(number, _ uint64) { c.answered.Store(number) }
 
 // flush does what queue.c does, without the queue.
 func (c *fakeConsumer) flush(t *testing.T, s *session) error {
 	t.Helper()
-	number := atomic.AddUint64(&c.wanted, 1)
+	number := atomic.AddUint64(&c.shared.flushWanted, 1)
 	s.flush()
 	for deadline := time.Now().Add(time.Minute); c.answered.Load() < number; time.Sleep(100 * time.Microsecond) {
 		if time.Now().After(deadline) {
@@ -387,7 +385,7 @@ func TestSessionAsksForAnAdvance(t *testing.T) {
 	if last := runs[len(runs)-1]; last.bytes < 6000 || last.overhead < 5000 || last.overhead > 5100 {
 		t.Errorf("the consumer is told of an overhead of %d in %d bytes", last.overhead, last.bytes)
 	}
-	s.setAdvanceBytes(1 << 20)
+	atomic.StoreUint64(&c.shared.advanceBytes, 1<<20)
 	feed(t, s, testBatch(2, 1, -1, make([]byte, 5000)))
 	if asked() {
 		t.Error("the new size does not count")

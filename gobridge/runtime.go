@@ -30,4 +30,4 @@ func clockUnitsPerSecond() uint64 {
 
 // monotonicNow is the clock that queue.c compares with, in ns. Everywhere but on Windows the trace
 // clock counts it in units of 64.
-func monotonicNow() int64 { return int64(runtime_traceClockNow() * 64) }
+func monotonicNow() uint64 { return runtime_traceClockNow() * 64 }

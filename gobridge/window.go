@@ -67,6 +67,7 @@ type window struct {
 	bytes       uint64
 	peak        uint64
 	limit       uint64 // ceiling for bytes, 0 for none
+	soft        bool   // the active generation may outgrow the ceiling
 }
 
 // active returns the generation that grows, or nil between two of them.
@@ -108,7 +109,7 @@ func (w *window) makeRoom(n uint64) (gone uint64) {
 		case g.complete:
 			gone = g.number
 			w.dropOldest()
-		case g.lost:
+		case g.lost || w.soft:
 			return gone
 		default:
 			w.bytes -= g.bytes

@@ -136,7 +136,7 @@ def test_status_is_the_programs(app_run: AppRun) -> None:
 def test_snapshot_is_left(app_run: AppRun, judge: Judge) -> None:
     """The snapshot is valid, and is all that the run leaves; we say where it is."""
     assert app_run.left == ["s.trace", "temporary"]
-    assert judge.count(app_run.runner.snapshot) > 20
+    assert judge.check(app_run.runner.snapshot) > 20
     assert f"flightrec: {app_run.runner.snapshot}: " in app_run.ended.said
 
 

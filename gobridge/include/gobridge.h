@@ -75,6 +75,7 @@ int32_t flightrec_setenv(flightrec_text name, flightrec_text value, flightrec_er
 #define FLIGHTREC_OPTION_CHUNKS 1    /* a run for every batch, with its bytes; nothing is kept */
 #define FLIGHTREC_OPTION_ALLOCFREE 2 /* record the AllocFree experiment (Go 1.23 and later) */
 #define FLIGHTREC_OPTION_REPLAY 4    /* no tracer; chunks come from flightrec_session_feed */
+#define FLIGHTREC_OPTION_SOFT 8      /* a generation that outgrows the ceiling by itself is kept */
 
 typedef struct {
     uint64_t window_limit;  /* ceiling for kept, active and queued bytes together; 0 for none */
@@ -126,7 +127,7 @@ int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_
 /* Ends the active generation as soon as possible, and does not wait. */
 int32_t flightrec_session_advance(uint64_t session, flightrec_error *error);
 
-/* Changes advance_bytes. */
+/* Changes advance_bytes. Does not enter Go. */
 int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
 
 /* A piece of a generation's batches, in order. */
