@@ -11,7 +11,7 @@ import flightrec
 from flightrec import testing
 from flightrec.testing import Window, WindowAssertionError
 from flightrec.trace import GoroutineTransition, GoState, Log, RangeBegin, TaskBegin
-from tests.helpers import running
+from tests.helpers import running, until
 
 _IDLE = re.compile(r"workloads\.idle")
 
@@ -28,6 +28,7 @@ def window(runtime: flightrec.GoRuntime) -> Window:
         runtime.log("stage", "between")
         open_task = runtime.task("unended")
         handle = runtime.start("idle", goroutines=3, duration=60)
+        until(lambda: idle(recorder) == 3, "three goroutines wait")
         runtime.run("mutex", duration=0.01)
         runtime.log("stage", "ends")
         snapshot = recorder.snapshot()
@@ -35,6 +36,12 @@ def window(runtime: flightrec.GoRuntime) -> Window:
         handle.wait(30)
         open_task.end()
     return Window(snapshot)
+
+
+def idle(recorder: flightrec.FlightRecorder) -> int:
+    """How many goroutines of the workload ``idle`` wait."""
+    found = Window(recorder.snapshot()).live().values()
+    return sum(bool(_IDLE.search(one.name)) and one.state is GoState.WAITING for one in found)
 
 
 def failure(error: pytest.ExceptionInfo[WindowAssertionError]) -> str:
@@ -151,7 +158,7 @@ def test_task_count(window: Window) -> None:
 
 def test_no_leak(window: Window) -> None:
     """Goroutines that ended in time are no leak."""
-    window.assert_no_goroutine_leak(since="begins", until="between")
+    window.assert_no_goroutine_leak(since="begins", until="between", grace_seconds=60)
 
 
 def test_leak(window: Window) -> None:
@@ -178,10 +185,10 @@ def test_grace(window: Window) -> None:
         and event.to_state is GoState.NOT_EXIST
         and "workloads" in window.summary.goroutines[event.goid].name
     )
-    until = ended.time - 1
-    window.assert_no_goroutine_leak(since="begins", until=until, grace_seconds=60, ignore=_IDLE)
+    before = ended.time - 1
+    window.assert_no_goroutine_leak(since="begins", until=before, grace_seconds=60, ignore=_IDLE)
     with pytest.raises(WindowAssertionError):
-        window.assert_no_goroutine_leak(since="begins", until=until, grace_seconds=0)
+        window.assert_no_goroutine_leak(since="begins", until=before, grace_seconds=0)
 
 
 def test_leak_that_is_ignored(window: Window) -> None:
@@ -193,10 +200,12 @@ def test_no_leak_between_snapshots(runtime: flightrec.GoRuntime) -> None:
     """Goroutines that came and went between two snapshots are no leak."""
     with flightrec.FlightRecorder(runtime) as recorder:
         before = recorder.snapshot()
-        with running(runtime, "idle", goroutines=2):
-            pass
+        with running(runtime, "idle", goroutines=2, duration=60):
+            until(lambda: idle(recorder) == 2, "two goroutines wait")
+        until(lambda: idle(recorder) == 0, "no goroutine waits")
         runtime.run("mutex", duration=0.01)  # the last of them are still ending
-        testing.assert_no_goroutine_leak(before, recorder.snapshot())
+        after = recorder.snapshot()
+    testing.assert_no_goroutine_leak(before, after, ignore=re.compile("mutex"))
 
 
 def test_leak_between_snapshots(runtime: flightrec.GoRuntime) -> None:
@@ -204,7 +213,7 @@ def test_leak_between_snapshots(runtime: flightrec.GoRuntime) -> None:
     with flightrec.FlightRecorder(runtime) as recorder:
         before = recorder.snapshot()
         with running(runtime, "idle", goroutines=2, duration=60):
-            runtime.run("mutex", duration=0.01)
+            until(lambda: idle(recorder) == 2, "two goroutines wait")
             after = recorder.snapshot()
     with pytest.raises(WindowAssertionError, match="left behind"):
         testing.assert_no_goroutine_leak(before, after)
@@ -214,9 +223,11 @@ def test_goroutines_from_before_the_window(runtime: flightrec.GoRuntime) -> None
     """Goroutines that were there when the window began are none of its leaks."""
     with running(runtime, "idle", goroutines=2, duration=60):
         with flightrec.FlightRecorder(runtime) as recorder:
+            until(lambda: idle(recorder) == 2, "two goroutines wait")
+        with flightrec.FlightRecorder(runtime) as recorder:
             window = Window(recorder.snapshot())
     window.assert_no_goroutine_leak()
-    assert sum(bool(_IDLE.search(found.name)) for found in window.live().values()) >= 2
+    assert sum(bool(_IDLE.search(found.name)) for found in window.live().values()) == 2
 
 
 def test_live(window: Window) -> None:

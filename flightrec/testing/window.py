@@ -196,7 +196,7 @@ class Window:
                 self._begins(unended),
             )
         if max_seconds is not None:
-            slow = [task for task in found if self._task_ns(task) > max_seconds * 1e9]
+            slow = [task for task in found if self._task_ns(task) > round(max_seconds * 1e9)]
             if slow:
                 slow.sort(key=self._task_ns, reverse=True)
                 raise WindowAssertionError(
@@ -327,7 +327,7 @@ class Window:
             for pause in self.summary.pauses
             if pause.end_ns >= begin and pause.begin_ns <= end and (pause.gc or not gc_only)
         )
-        long = [pause for pause in found if pause.duration_ns > max_seconds * 1e9]
+        long = [pause for pause in found if pause.duration_ns > round(max_seconds * 1e9)]
         if long:
             long.sort(key=lambda pause: -pause.duration_ns)
             begins = {pause.begin_ns for pause in long}
@@ -365,7 +365,7 @@ class Window:
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
-        limit = max_seconds * 1e9
+        limit = round(max_seconds * 1e9)
         long = [
             delay
             for delay in delays(self._events, begin, end)
