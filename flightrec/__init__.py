@@ -8,6 +8,8 @@ with flightrec.FlightRecorder(runtime, min_age=5.0) as recorder:
     recorder.write_to("pingpong.trace")  # `go tool trace` opens it
 """
 
+from typing import TYPE_CHECKING, Any
+
 from flightrec import trace
 from flightrec._version import __version__
 from flightrec.annotate import Region, Task, traced
@@ -32,6 +34,9 @@ from flightrec.runtime import GoRuntime, load
 from flightrec.snapshot import Snapshot
 from flightrec.workload import WorkloadHandle
 
+if TYPE_CHECKING:
+    from flightrec.gobuild import build
+
 __all__ = [
     "AlreadyEnabledError",
     "BridgeError",
@@ -55,7 +60,17 @@ __all__ = [
     "WorkloadHandle",
     "WorkloadPanicError",
     "__version__",
+    "build",
     "load",
     "trace",
     "traced",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What builds Go code is not wanted by most programs, and takes its time to import.
+    if name == "build":
+        from flightrec.gobuild import build
+
+        return build
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
