@@ -93,6 +93,7 @@ type session struct {
 	consumer consumer
 	advance  chan struct{} // asks the advancer for a new generation
 	ended    chan struct{} // closed when nothing more will be written
+	retired  chan struct{} // closed when the advancer has gone
 
 	stopOnce sync.Once
 	stopping atomic.Bool
@@ -128,6 +129,7 @@ func newSession(options sessionOptions, consumer consumer) *session {
 		consumer: consumer,
 		advance:  make(chan struct{}, 1),
 		ended:    make(chan struct{}),
+		retired:  make(chan struct{}),
 		window:   window{limit: options.windowLimit, soft: options.flags&optionSoft != 0},
 	}
 	s.words = consumer.words()
@@ -145,6 +147,7 @@ var godebugMu sync.Mutex
 // do nothing (measured, Go 1.22 to 1.27).
 func (s *session) start() error {
 	if s.options.flags&optionReplay != 0 {
+		close(s.retired)
 		return nil
 	}
 	if s.options.flags&optionAllocFree != 0 {
@@ -180,6 +183,7 @@ func (s *session) start() error {
 // advanceLoop ends generations early when the reader asks for it: the reader cannot do so itself,
 // since an advance waits for the reader.
 func (s *session) advanceLoop() {
+	defer close(s.retired)
 	watch := time.NewTicker(time.Second)
 	defer watch.Stop()
 	for {
@@ -469,7 +473,8 @@ func (s *session) finish(err error) {
 	s.consumer.end()
 }
 
-// stop turns tracing off and returns once every batch has been written.
+// stop turns tracing off and returns once every batch has been written, and nobody uses the
+// consumer any more.
 func (s *session) stop() {
 	s.stopOnce.Do(func() {
 		s.stopping.Store(true)
@@ -484,6 +489,7 @@ func (s *session) stop() {
 			}
 		}
 		s.finish(nil)
+		<-s.retired
 	})
 }
 
