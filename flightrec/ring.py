@@ -81,10 +81,12 @@ def early_advance_bytes(max_bytes: int, overhead: int, ceiling: int) -> int:
     was asked for: every goroutine announces itself, and stacks and strings are written out. It
     comes off the fifth. With so many goroutines that it is most of the fifth, a generation still
     gets as many bytes of events as of overhead, or the runtime would do little else than advance;
-    but only if two such generations, or else one, fit below the ceiling.
+    but only if two such generations, or else one, fit below the ceiling. It is not less than the
+    overhead or a quarter of the ceiling: what goroutines say of themselves must not end the next.
     """
     wanted = max(max_bytes // 5 - overhead, overhead)
     fits = ceiling // 2 - overhead
     if fits < SMALLEST_GENERATION_BYTES:
         fits = ceiling - overhead * 5 // 4
-    return max(min(wanted, fits), SMALLEST_GENERATION_BYTES)
+    room = min(overhead, ceiling // 4, ceiling - overhead)
+    return max(min(wanted, fits), room, SMALLEST_GENERATION_BYTES)

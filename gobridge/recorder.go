@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime"
 	"runtime/trace"
 	"strconv"
 	"strings"
@@ -101,20 +102,23 @@ type session struct {
 
 	words     *words        // the consumer's
 	flushDone atomic.Uint64 // number of the flush that was answered last
+	served    atomic.Uint64 // when an advance of ours ended last, by monotonicNow
 
 	mu       sync.Mutex
 	window   window
 	headered bool
-	inBand   bool   // the stream itself marks a generation's end (Go 1.26 and later)
-	err      error  // the first one
-	over     bool   // ended is closed
-	foreign  bool   // the trace that runs now, if any, is not ours
-	released bool   // another session may record
-	closed   bool   // the consumer has gone
-	pending  []run  // not pushed yet
-	waiting  uint64 // bytes of batches in pending
-	pushed   uint64 // runs ever pushed
-	newest   uint64 // the last generation that was completed; 0 if none was
+	inBand   bool      // the stream itself marks a generation's end (Go 1.26 and later)
+	err      error     // the first one
+	over     bool      // ended is closed
+	foreign  bool      // the trace that runs now, if any, is not ours
+	released bool      // another session may record
+	closed   bool      // the consumer has gone
+	pending  []run     // not pushed yet
+	waiting  uint64    // bytes of batches in pending
+	pushed   uint64    // runs ever pushed
+	newest   uint64    // the last generation that was completed; 0 if none was
+	kept     []uint64  // generations that are pinned since the last flush, for its caller to pin
+	keptTill time.Time // but not for longer
 	totals   totals
 }
 
@@ -194,6 +198,11 @@ func (s *session) advanceLoop() {
 			s.serve()
 			s.advances.end()
 		case <-watch.C:
+			s.mu.Lock()
+			if time.Now().After(s.keptTill) {
+				s.unkeepLocked()
+			}
+			s.mu.Unlock()
 			if !s.stopping.Load() && !trace.IsEnabled() {
 				s.finish(errForeignStop)
 			}
@@ -301,7 +310,7 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 	if err := s.appendLocked(active, chunk, run{minTime: header.time, frequency: frequency, batches: 1}); err != nil {
 		return deliver, err
 	}
-	if limit := atomic.LoadUint64(&s.words.advanceBytes); limit != 0 && active.bytes >= limit && active.asked == 0 {
+	if limit := atomic.LoadUint64(&s.words.advanceBytes); limit != 0 && active.bytes >= limit && active.asked == 0 && s.rested() {
 		active.asked = active.bytes
 		s.totals.earlyAdvances++
 		s.requestAdvance()
@@ -525,6 +534,17 @@ func (s *session) noticeFlushLocked() {
 	}
 }
 
+// restPerGoroutine is what there must be of time between an advance and the next one that is asked
+// for by size, for each goroutine. An advance takes about a quarter of that, and each writes what
+// the goroutines say of themselves: if that alone is more than the size, one advance would lead to
+// the next.
+const restPerGoroutine = 2 * time.Microsecond
+
+// rested says whether it is time for another early advance.
+func (s *session) rested() bool {
+	return monotonicNow()-s.served.Load() >= uint64(runtime.NumGoroutine())*uint64(restPerGoroutine)
+}
+
 // serve ends the active generation, and answers the flush that was wanted when it began.
 func (s *session) serve() {
 	s.mu.Lock()
@@ -534,6 +554,7 @@ func (s *session) serve() {
 	s.mu.Unlock()
 	flushes := wanted > s.flushDone.Load()
 	runtime_traceAdvance(false)
+	s.served.Store(monotonicNow())
 	s.mu.Lock()
 	inBand := s.inBand
 	s.mu.Unlock()
@@ -551,11 +572,25 @@ func (s *session) serve() {
 	}
 }
 
+// keepAfterFlush is how long what a flush has completed stays for the caller of the flush to pin. A
+// thread can wait long to enter Go, and by then the window may have moved on.
+const keepAfterFlush = time.Second
+
+// unkeepLocked lets go of what the last flush has kept.
+func (s *session) unkeepLocked() {
+	for _, number := range s.kept {
+		s.window.unpin(number)
+	}
+	s.kept = s.kept[:0]
+}
+
 // answerFlush pushes all that is known, and says so.
 func (s *session) answerFlush(number uint64) {
 	s.mu.Lock()
 	err := s.pushLocked()
 	runs := s.pushed
+	s.unkeepLocked()
+	s.kept, s.keptTill = s.window.pinComplete(s.kept), time.Now().Add(keepAfterFlush)
 	s.mu.Unlock()
 	if err != nil {
 		s.fail(err)
@@ -597,12 +632,14 @@ func (s *session) pin(first, last uint64, show func([]*generation) error) error 
 		return fmt.Errorf("%w: the window has none of the generations %d to %d", errUnknown, first, last)
 	}
 	err := show(pinned)
-	if err != nil {
+	if err != nil { // the caller comes back with more room
 		for _, g := range pinned {
 			s.window.unpin(g.number)
 		}
+		return err
 	}
-	return err
+	s.unkeepLocked()
+	return nil
 }
 
 // unpin undoes one pin of each generation from first to last.

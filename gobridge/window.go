@@ -67,7 +67,7 @@ type window struct {
 	bytes       uint64
 	peak        uint64
 	limit       uint64 // ceiling for bytes, 0 for none
-	soft        bool   // the active generation may outgrow the ceiling
+	soft        bool   // the active and the newest complete generation may outgrow the ceiling
 }
 
 // active returns the generation that grows, or nil between two of them.
@@ -106,10 +106,12 @@ func (w *window) makeRoom(n uint64) (gone uint64) {
 	for w.limit != 0 && w.bytes+n > w.limit && len(w.generations) > 0 {
 		g := w.generations[0]
 		switch {
+		case w.soft && (!g.complete || len(w.generations) == 1 || !w.generations[1].complete):
+			return gone // the newest complete generation stays as well
 		case g.complete:
 			gone = g.number
 			w.dropOldest()
-		case g.lost || w.soft:
+		case g.lost:
 			return gone
 		default:
 			w.bytes -= g.bytes
@@ -166,6 +168,17 @@ func (w *window) pin(number uint64) *generation {
 	w.pinned[number] = g
 	g.pins++
 	return g
+}
+
+// pinComplete pins all complete generations, and appends their numbers to the slice.
+func (w *window) pinComplete(numbers []uint64) []uint64 {
+	for _, g := range w.generations {
+		if g.complete {
+			w.pin(g.number)
+			numbers = append(numbers, g.number)
+		}
+	}
+	return numbers
 }
 
 // pinRange pins those of the generations from first to last that it can, and returns them in order.

@@ -156,7 +156,7 @@ def test_generation_larger_than_the_window(child: Child) -> None:
         from flightrec import recording
         recording.SMALLEST_HARD_WINDOW_BYTES = 64 << 10
         runtime = flightrec.load()
-        recorder = flightrec.FlightRecorder(runtime, max_bytes=1)
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=64 << 10)
         parked = runtime.start("idle", goroutines=50_000, duration=600)
         recorder.start()
         try:
