@@ -392,6 +392,37 @@ def test_ctrl_c_during_a_wait(child: Child, wait: str) -> None:
 
 
 @posix
+@pytest.mark.parametrize("wait", ["handle.result()", "handle.wait()", "handle.result(60)"])
+def test_ctrl_c_on_another_thread(child: Child, wait: str) -> None:
+    """The signal may come to another thread, one of Go's say; the wait notices all the same."""
+    child.run(
+        f"""
+        runtime = flightrec.load()
+        handle = runtime.start("idle", duration=60)
+        waiting = threading.Event()
+        def interrupt():
+            waiting.wait()
+            time.sleep(0.2)
+            signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        thread = threading.Thread(target=interrupt)
+        thread.start()
+        began = time.monotonic()
+        try:
+            waiting.set()
+            {wait}
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise SystemExit("no KeyboardInterrupt")
+        assert time.monotonic() - began < 30
+        thread.join()
+        handle.cancel()
+        handle.result(50)
+        """
+    )
+
+
+@posix
 def test_ctrl_c_while_recording(child: Child) -> None:
     """Ctrl-C leaves a with statement with the recorder stopped, and ends the process as ever."""
     done = child.run(
