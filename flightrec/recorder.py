@@ -86,7 +86,9 @@ class FlightRecorder:
     the window is a ceiling and not a hint, every error has a type, and batches of experiments are
     kept. A Go runtime has one tracer: one recorder at a time can be started.
 
-    All methods may be called from any thread. As a context manager it starts and stops.
+    All methods may be called from any thread. As a context manager it starts and stops. A signal
+    handler may take a :meth:`snapshot`; starting, stopping and :meth:`write_to` are not for signal
+    handlers, which may have interrupted one of them.
 
     :param runtime: from :func:`flightrec.load`; by default what that returns.
     :param min_age: seconds that the window reaches back at least, if ``max_bytes`` allows.
@@ -99,7 +101,8 @@ class FlightRecorder:
     :param policy: which generations to keep; :func:`flightrec.ring.retain` by default. It is
         called on the delivery thread with each complete generation.
     :param plain: parse and keep the batches in plain Python. Slower, and takes the GIL for every
-        batch; for comparison, and for tests of the policy's surroundings.
+        batch; for comparison, and for tests of the policy's surroundings. The ceiling does not hold
+        for its active generation.
     :raises ValueError: an age or a size that is not positive, or an unknown experiment.
     """
 
