@@ -155,7 +155,6 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_session_open", (ctypes.POINTER(Options), _handle_p, _error_p), _status),
     ("flightrec_session_deliver", (_handle, CONSUMER, ctypes.c_void_p, _error_p), _status),
     ("flightrec_session_flush", (_handle, ctypes.c_int64, _error_p), _status),
-    ("flightrec_session_advance", (_handle, _error_p), _status),
     ("flightrec_session_set_advance_bytes", (_handle, ctypes.c_uint64, _error_p), _status),
     (
         "flightrec_session_pin",

@@ -237,11 +237,6 @@ func flightrecTimeout(to *C.flightrec_error) C.int32_t {
 	return fill(to, C.FLIGHTREC_TIMEOUT, errTimeout)
 }
 
-//export flightrec_session_advance
-func flightrec_session_advance(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { s.requestAdvance(); return nil })
-}
-
 //export flightrec_session_pin
 func flightrec_session_pin(handle, first, last C.uint64_t, segments *C.flightrec_segment, capacity C.size_t, count *C.size_t, to *C.flightrec_error) C.int32_t {
 	return withSession(handle, to, func(s *session) error {

@@ -148,7 +148,7 @@ var godebugMu sync.Mutex
 // It goes through runtime/trace.Start, whose own goroutine calls runtime.ReadTrace and then Write
 // with each chunk, and not through runtime.StartTrace: only so does runtime/trace know that
 // tracing is on. Otherwise StartRegion and everything behind an IsEnabled in the workload would
-// do nothing (measured, Go 1.22 to 1.27).
+// do nothing (so the source of Go 1.22 to 1.27 says).
 func (s *session) start() error {
 	if s.options.flags&optionReplay != 0 {
 		close(s.retired)

@@ -124,9 +124,6 @@ int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer,
  * FLIGHTREC_ENDED, FLIGHTREC_TIMEOUT, or the session's first error. */
 int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error);
 
-/* Ends the active generation as soon as possible, and does not wait. */
-int32_t flightrec_session_advance(uint64_t session, flightrec_error *error);
-
 /* Changes advance_bytes. Does not enter Go. */
 int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
 
