@@ -33,6 +33,8 @@ class Assembler:
         self.generation = 0  #: number of the active generation; 0 between two of them
         self.nbytes = 0  #: size of the active generation
         self.min_time = 0  #: smallest batch time in it, trace clock units; 0 if there is none
+        self.lost = 0  #: generations that have ended and had been lost
+        self._losing = False
         self._frequency = 0
         self._chunks: list[bytes] = []
         self._batches = 0
@@ -43,7 +45,7 @@ class Assembler:
         """Take one chunk: the header, one whole batch, or the end of a generation.
 
         :param now_ns: the time on the trace clock.
-        :returns: the generation that the chunk completes, if it does.
+        :returns: the generation that the chunk completes, if it does and is not lost.
         :raises TraceFormatError: the chunk is none of these, or not in its place.
         """
         size = len(chunk)
@@ -132,16 +134,24 @@ class Assembler:
             )
 
     def _append(self, chunk: bytes) -> None:
-        self._chunks.append(chunk)
-        self.nbytes += len(chunk)
+        if not self._losing:
+            self._chunks.append(chunk)
+            self.nbytes += len(chunk)
 
-    def _finish(self, now_ns: int) -> PlainGeneration:
+    def lose(self) -> None:
+        """Give up the active generation: what it has, and what it will be given."""
+        self._losing = True
+        self._chunks = []
+        self.nbytes = 0
+
+    def _finish(self, now_ns: int) -> PlainGeneration | None:
         if not self._frequency:
             raise TraceFormatError(
                 f"broken trace: failed to find frequency event in generation {self.generation}",
                 offset=self.offset,
                 generation=self.generation,
             )
+        newest, losing = self.generation, self._losing
         finished = PlainGeneration(
             number=self.generation,
             nbytes=self.nbytes,
@@ -152,17 +162,19 @@ class Assembler:
             chunks=tuple(self._chunks),
         )
         self.discard()
-        self._newest = finished.number
-        return finished
+        self._newest = newest
+        self.lost += losing
+        return None if losing else finished
 
     def discard(self) -> None:
         """Forget the active generation; others may be missing after it."""
         self._newest = 0
+        self._losing = False
         self.generation = self.nbytes = self.min_time = self._frequency = self._batches = 0
         self._chunks = []
 
     def end(self, *, now_ns: int) -> PlainGeneration | None:
-        """Take the end of the trace; return the generation that it completes.
+        """Take the end of the trace; return the generation that it completes, unless it is lost.
 
         Before Go 1.26 nothing in the stream ends the last one.
         """

@@ -43,7 +43,7 @@ class RecorderStats:
     peak_window_bytes: int  #: the most that this has been
     ring_bytes: int
     active_bytes: int  #: of the active generation, as far as the bridge has it
-    queued_bytes: int  #: not yet taken by Python
+    queued_bytes: int  #: not yet taken by Python; in plain Python: that it is not done with
     oldest_ns: int | None  #: time of the oldest batch in the ring, ns on the trace clock
     age_ns: int  #: how far the ring reaches back from now, in ns; 0 if it is empty
     total_bytes: int  #: written by the tracer
@@ -101,8 +101,9 @@ class FlightRecorder:
     :param policy: which generations to keep; :func:`flightrec.ring.retain` by default. It is
         called on the delivery thread with each complete generation.
     :param plain: parse and keep the batches in plain Python. Slower, and takes the GIL for every
-        batch; for comparison, and for tests of the policy's surroundings. The ceiling does not hold
-        for its active generation.
+        batch; for comparison, and for tests of the policy's surroundings. Of the ceiling, half of
+        ``max_bytes`` (at least 1 MiB) is for what waits for Python; the rest is for ring and active
+        generation.
     :raises ValueError: an age or a size that is not positive, or an unknown experiment.
     """
 
@@ -351,7 +352,7 @@ class FlightRecorder:
             total_bytes=bridge.bytes,
             total_batches=bridge.batches,
             total_generations=bridge.generations,
-            dropped_generations=bridge.dropped_generations,
+            dropped_generations=recording.dropped_generations(bridge),
             early_advances=bridge.early_advances,
             advance_bytes=recording.advance_bytes,
             overhead_bytes=recording.overhead_bytes,

@@ -49,6 +49,11 @@ class RecordingOptions:
         return max(self.max_bytes, SMALLEST_HARD_WINDOW_BYTES) * 5 // 4
 
     @property
+    def hard(self) -> bool:
+        """Whether a generation that does not fit below the ceiling is lost."""
+        return self.max_bytes >= SMALLEST_HARD_WINDOW_BYTES
+
+    @property
     def plain_queue(self) -> int:
         """In plain Python: how much of the ceiling is the queue's, in bytes."""
         return max(self.max_bytes // 2, 4 * _PLAIN_DELIVERY_BYTES)
@@ -85,7 +90,7 @@ class Recording:
             flags |= Option.CHUNKS
         if options.replay:
             flags |= Option.REPLAY
-        if options.max_bytes < SMALLEST_HARD_WINDOW_BYTES:
+        if not options.hard:
             flags |= Option.SOFT
         if "allocfree" in options.experiments:
             flags |= Option.ALLOCFREE
@@ -171,18 +176,26 @@ class Recording:
                 self._assembler.discard()
             self._drop(run.generation)
         elif run.data:
+            self._make_room(run.bytes)
             chunk = ctypes.string_at(run.data, run.bytes)
             finished = self._assembler.write(chunk, now_ns=self.runtime.now_ns())
             self._header = self._assembler.header
             if finished is not None:
                 self._keep(finished)
-            others = self._assembler.nbytes
-            with self._lock:
-                self._ring = trim(
-                    self._ring, others, self.options.ceiling - self.options.plain_queue
-                )
-                held = others + sum(generation.nbytes for generation in self._ring)
+            held = self._assembler.nbytes + sum(generation.nbytes for generation in self._ring)
             self._peak_plain = max(self._peak_plain, held)
+        if run.overhead:
+            self._pace(run.overhead)
+
+    def _make_room(self, nbytes: int) -> None:
+        """In plain Python: let go of the oldest until so much more fits below the ceiling."""
+        options, assembler = self.options, self._assembler
+        limit = options.ceiling - options.plain_queue
+        others = assembler.nbytes + nbytes
+        with self._lock:
+            self._ring = trim(self._ring, others, limit, least=0 if options.hard else 1)
+        if options.hard and others > limit:
+            assembler.lose()
 
     def _keep(self, finished: Generation) -> None:
         """Put a finished generation in the ring, and let go of what the policy does not keep."""
@@ -285,8 +298,13 @@ class Recording:
     def peak_bytes(self, statistics: abi.SessionStatistics) -> int:
         """The most that ring, active generation and queue have had together, in bytes."""
         if self.options.plain:
-            return self._peak_plain + int(statistics.queued_bytes)
+            # The queue's own peak, which may have been at another time.
+            return self._peak_plain + int(statistics.peak_window_bytes)
         return int(statistics.peak_window_bytes)
+
+    def dropped_generations(self, statistics: abi.SessionStatistics) -> int:
+        """How many generations were lost to the ceiling before Python had all of them."""
+        return int(statistics.dropped_generations) + self._assembler.lost
 
     def active_bytes(self, statistics: abi.SessionStatistics) -> int:
         """The size of the active generation, in bytes."""

@@ -54,16 +54,16 @@ def retain(
     return (*ring[first:], finished)
 
 
-def trim(ring: tuple[G, ...], others: int, limit: int) -> tuple[G, ...]:
+def trim(ring: tuple[G, ...], others: int, limit: int, *, least: int) -> tuple[G, ...]:
     """Return the ring without the oldest generations that do not fit in ``limit`` bytes.
 
     ``others`` are the bytes beside the ring, of the active generation above all. The newest
-    generation stays whatever its size. The bridge does the same to the window that it holds
-    (``makeRoom`` in ``gobridge/window.go``).
+    ``least`` generations stay whatever their size. The bridge does the same to the window that it
+    holds (``makeRoom`` in ``gobridge/window.go``).
     """
     size = others + sum(generation.nbytes for generation in ring)
     first = 0
-    while size > limit and first < len(ring) - 1:
+    while size > limit and first < len(ring) - least:
         size -= ring[first].nbytes
         first += 1
     return ring[first:]
@@ -77,12 +77,14 @@ def early_advance_bytes(max_bytes: int, overhead: int, ceiling: int) -> int:
     """Return the size at which a generation is to be ended early.
 
     A fifth of the window, so that the ring can shed whole generations and still hold ``max_bytes``
-    below a ceiling of 1.25 times that. ``overhead`` is what a generation grows by after its end
-    was asked for: every goroutine announces itself, and stacks and strings are written out. It
-    comes off the fifth. With so many goroutines that it is most of the fifth, a generation still
-    gets as many bytes of events as of overhead, or the runtime would do little else than advance;
-    but only if two such generations, or else one, fit below the ceiling. It is not less than the
-    overhead or a quarter of the ceiling: what goroutines say of themselves must not end the next.
+    below a ceiling of 1.25 times that; while advances take long the bridge lets generations grow
+    up to 2.5 times as large (``largeEnough`` in ``gobridge/recorder.go``). ``overhead`` is what a
+    generation grows by after its end was asked for: every goroutine announces itself, and stacks
+    and strings are written out. It comes off the fifth. With so many goroutines that it is most of
+    the fifth, a generation still gets as many bytes of events as of overhead, or the runtime would
+    do little else than advance; but only if two such generations, or else one, fit below the
+    ceiling. It is not less than the overhead or a quarter of the ceiling: what goroutines say of
+    themselves must not end the next.
     """
     wanted = max(max_bytes // 5 - overhead, overhead)
     fits = ceiling // 2 - overhead

@@ -6,35 +6,40 @@ import (
 	"time"
 )
 
-// An advanceWatch sees to it that an advance does not wait for its turn while the generation grows.
+// An advanceWatch sees to it that an advance does not wait for its turn for too long.
 //
 // Goroutines that keep waking each other hand their P back and forth, and whoever else is in that
 // P's queue, or in the global one, waits. The scheduler would preempt such a pair after 10 ms, but
 // the trace reader's own turns, one a millisecond on a busy trace, look to it as if the P were
 // shared fairly. So an advance, of 0.2 to 0.5 ms by itself, took up to a second, and a generation
 // meant to end at 2 MB had 48 (measured: pingpong on 2 Ps beside a busy process). Stopping the world
-// breaks such pairs up on every P.
+// breaks such pairs up on every P. It is not done lightly: beside other threads that want the CPU
+// it stops Go for milliseconds, as an advance itself does then.
 type advanceWatch struct {
 	running atomic.Int64 // advances that were asked for and have not returned
-	began   atomic.Int64 // when the oldest of them was asked for, ns
-	pushed  atomic.Int64 // when the world was last stopped for it, ns
+	due     atomic.Int64 // when the world is to be stopped for them, ns
 }
 
-// lateAdvance is after how long an advance is helped, and how often.
-const lateAdvance = 2 * time.Millisecond
+const (
+	awaitedAdvance = 2 * time.Millisecond   // an advance that somebody waits for is helped after this,
+	slowestAdvance = 100 * time.Millisecond // any other one after this, or sooner if much is written,
+	helpAgain      = 8 * time.Millisecond   // and again after this
+)
 
 var processStart = time.Now()
 
 func sinceStart() int64 { return int64(time.Since(processStart)) }
 
-// begin and end enclose every advance, from its being asked for.
-func (w *advanceWatch) begin() {
+// begin and end enclose every advance, from its being asked for. It is to be helped if it takes
+// longer than the patience.
+func (w *advanceWatch) begin(patience time.Duration) {
+	due := sinceStart() + int64(patience)
 	if w.running.Add(1) == 1 {
-		w.began.Store(sinceStart())
+		w.due.Store(due)
+	} else if before := w.due.Load(); due < before {
+		w.due.CompareAndSwap(before, due) // if that fails, someone has just helped
 	}
-	// What a timer starts runs next, mostly: but it can lose its place as well, so there are two.
-	time.AfterFunc(lateAdvance, w.check)
-	time.AfterFunc(4*lateAdvance, w.check)
+	time.AfterFunc(patience, w.check)
 }
 
 func (w *advanceWatch) end() { w.running.Add(-1) }
@@ -45,13 +50,9 @@ func (w *advanceWatch) check() {
 	if w.running.Load() <= 0 {
 		return
 	}
-	now := sinceStart()
-	last := w.pushed.Load()
-	if now-w.began.Load() < int64(lateAdvance) || now-last < int64(lateAdvance) {
-		return
-	}
-	if w.pushed.CompareAndSwap(last, now) {
-		time.AfterFunc(2*lateAdvance, w.check)
+	now, due := sinceStart(), w.due.Load()
+	if now >= due && w.due.CompareAndSwap(due, now+int64(helpAgain)) {
+		time.AfterFunc(helpAgain, w.check)
 		go stopTheWorld()
 	}
 }

@@ -23,7 +23,7 @@ struct flightrec_queue {
     int ended;
     int refused;
     uint64_t pushed; /* runs ever appended */
-    uint64_t bytes;  /* of the runs in waiting */
+    uint64_t bytes;  /* of the runs in waiting, and of the data in taken */
     uint64_t deliveries;
     uint64_t released; /* the consumer wants no generation up to this one */
     flightrec_words words;
@@ -54,10 +54,25 @@ flightrec_queue *flightrec_queue_new(void) {
     return queue;
 }
 
+static int owns_data(const flightrec_run *run) {
+    return run->data != NULL && !(run->flags & FLIGHTREC_RUN_HEADER);
+}
+
 static void free_data(flightrec_run *run) {
-    if (!(run->flags & FLIGHTREC_RUN_HEADER)) {
+    if (owns_data(run)) {
         free((void *)run->data);
     }
+}
+
+/* How much memory the data of runs take. */
+static uint64_t data_bytes(const run_list *list) {
+    uint64_t bytes = 0;
+    for (size_t i = 0; i < list->count; i++) {
+        if (owns_data(&list->items[i])) {
+            bytes += list->items[i].bytes;
+        }
+    }
+    return bytes;
 }
 
 static void empty(run_list *list) {
@@ -135,7 +150,6 @@ int flightrec_queue_drop(flightrec_queue *queue, uint64_t generation, uint64_t *
         list->items[first] = dropped;
         list->count = list->count - (end - first) + 1;
         queue->pushed++;
-        pthread_cond_broadcast(&queue->changed);
     }
     pthread_mutex_unlock(&queue->mutex);
     return failed;
@@ -182,7 +196,7 @@ static size_t take(flightrec_queue *queue) {
     run_list spare = queue->taken;
     queue->taken = queue->waiting;
     queue->waiting = spare;
-    queue->bytes = 0;
+    queue->bytes = data_bytes(&queue->taken);
     queue->busy = 1;
     return queue->taken.count;
 }
@@ -206,6 +220,7 @@ int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer,
             }
             pthread_mutex_lock(&queue->mutex);
         }
+        queue->bytes -= data_bytes(&queue->taken);
         empty(&queue->taken);
         queue->busy = 0;
         queue->refused |= answer < 0;

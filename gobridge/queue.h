@@ -30,7 +30,8 @@ uint8_t *flightrec_queue_header(flightrec_queue *queue);
 int flightrec_queue_push(flightrec_queue *queue, flightrec_run *runs, size_t count);
 
 /* Replaces all that waits of generations up to this one by a run that says they were dropped. Adds
- * how many of them it thereby kept from being completed. Returns 0, or -1 as push does. */
+ * how many of them it thereby kept from being completed. Does not wake the consumer: that can wait.
+ * Returns 0, or -1 as push does. */
 int flightrec_queue_drop(flightrec_queue *queue, uint64_t generation, uint64_t *unfinished);
 
 /* The oldest generation whose end waits; 0 if none does. */

@@ -103,6 +103,7 @@ type session struct {
 	words     *words        // the consumer's
 	flushDone atomic.Uint64 // number of the flush that was answered last
 	served    atomic.Uint64 // when an advance of ours ended last, by monotonicNow
+	took      atomic.Uint64 // how long advances of ours take, smoothed, ns
 
 	mu       sync.Mutex
 	window   window
@@ -297,6 +298,7 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 			return deliver, s.broken(&formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, s.newest), 1, header.generation})
 		}
 		active = s.window.begin(header.generation)
+		active.began = monotonicNow()
 	}
 	if header.time != 0 && (active.minTime == 0 || header.time < active.minTime) {
 		active.minTime = header.time
@@ -310,10 +312,10 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 	if err := s.appendLocked(active, chunk, run{minTime: header.time, frequency: frequency, batches: 1}); err != nil {
 		return deliver, err
 	}
-	if limit := atomic.LoadUint64(&s.words.advanceBytes); limit != 0 && active.bytes >= limit && active.asked == 0 && s.rested() {
-		active.asked = active.bytes
+	if active.asked == 0 && s.largeEnough(active.written) {
+		active.asked = active.written
 		s.totals.earlyAdvances++
-		s.requestAdvance()
+		s.requestAdvance(s.patience(active))
 	}
 	return deliver || s.options.deliverBytes != 0 && s.waiting >= s.options.deliverBytes, nil
 }
@@ -324,7 +326,7 @@ func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
 	s.totals.bytes += r.bytes
 	active.written += r.bytes
 	if s.options.flags&optionChunks != 0 {
-		if err := s.boundQueueLocked(r.bytes); err != nil {
+		if err := s.boundQueueLocked(active, r.bytes); err != nil || active.lost {
 			return err
 		}
 		data, err := s.consumer.copyChunk(chunk)
@@ -352,27 +354,29 @@ func (s *session) appendLocked(active *generation, chunk []byte, r run) error {
 }
 
 // boundQueueLocked, with optionChunks, drops the oldest whole generations that wait until n more
-// bytes fit below the ceiling.
-func (s *session) boundQueueLocked(n uint64) error {
-	if s.options.windowLimit == 0 {
-		return nil
-	}
-	for {
+// bytes fit below the ceiling, and if that is not enough the active one: it is lost.
+func (s *session) boundQueueLocked(active *generation, n uint64) error {
+	for !active.lost && s.options.windowLimit != 0 {
 		queued, _ := s.consumer.stats()
-		if queued+s.waiting+n <= s.options.windowLimit {
+		if total := queued + s.waiting + n; total <= s.options.windowLimit {
+			s.window.peak = max(s.window.peak, total)
 			return nil
 		}
 		if err := s.pushLocked(); err != nil {
 			return err
 		}
 		oldest := s.consumer.oldest()
-		if oldest == 0 {
-			return nil // nothing waits whole
+		if oldest == 0 { // nothing waits whole
+			if s.window.soft {
+				return nil
+			}
+			oldest, active.lost = active.number, true
 		}
 		if err := s.dropLocked(oldest); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // noteLocked adds a run to those that are to be pushed; it becomes part of the last one where that
@@ -411,10 +415,13 @@ func (s *session) pushLocked() error {
 	return err
 }
 
-// dropLocked tells the consumer that every generation up to number has left the window.
+// dropLocked lets the consumer know, when it wakes next, that every generation up to number has left
+// the window.
 func (s *session) dropLocked(number uint64) error {
-	if err := s.pushLocked(); err != nil {
-		return err
+	if len(s.pending) > 0 && s.pending[0].generation <= number {
+		if err := s.pushLocked(); err != nil {
+			return err
+		}
 	}
 	unfinished, err := s.consumer.drop(number)
 	s.totals.dropped += unfinished // the consumer never had all of them
@@ -507,7 +514,7 @@ func (s *session) reads() bool {
 	s.mu.Lock()
 	before := s.totals.offset
 	s.mu.Unlock()
-	s.advances.begin()
+	s.advances.begin(awaitedAdvance)
 	runtime_traceAdvance(false)
 	s.advances.end()
 	s.mu.Lock()
@@ -530,19 +537,45 @@ func (s *session) flush() {
 func (s *session) noticeFlushLocked() {
 	if wanted := atomic.LoadUint64(&s.words.flushWanted); wanted > atomic.LoadUint64(&s.words.flushSeen) {
 		atomic.StoreUint64(&s.words.flushSeen, wanted)
-		s.requestAdvance()
+		s.requestAdvance(awaitedAdvance)
 	}
 }
 
-// restPerGoroutine is what there must be of time between an advance and the next one that is asked
-// for by size, for each goroutine. An advance takes about a quarter of that, and each writes what
-// the goroutines say of themselves: if that alone is more than the size, one advance would lead to
-// the next.
-const restPerGoroutine = 2 * time.Microsecond
+const (
+	// restPerGoroutine is what there must be of time between an advance and the next one that is
+	// asked for by size, for each goroutine. An advance takes about a quarter of that, and each
+	// writes what the goroutines say of themselves: if that alone is more than the size, one
+	// advance would lead to the next.
+	restPerGoroutine = 2 * time.Microsecond
 
-// rested says whether it is time for another early advance.
-func (s *session) rested() bool {
-	return monotonicNow()-s.served.Load() >= uint64(runtime.NumGoroutine())*uint64(restPerGoroutine)
+	// Advances that are asked for by size shall not take more than one in restPerAdvance of the
+	// time. They take long when threads of others, of Python say, want the CPU too: an advance
+	// waits for every thread that is just writing an event, whether or not it runs. But a generation
+	// of mostLarger times the size is ended all the same, or little would be left of the window.
+	restPerAdvance = 20
+	mostLarger     = 2.5
+)
+
+// largeEnough says whether a generation of so many bytes is to be ended early.
+func (s *session) largeEnough(bytes uint64) bool {
+	size := atomic.LoadUint64(&s.words.advanceBytes)
+	if size == 0 || bytes < size {
+		return false
+	}
+	rest := monotonicNow() - s.served.Load()
+	return rest >= uint64(runtime.NumGoroutine())*uint64(restPerGoroutine) &&
+		(rest >= restPerAdvance*s.took.Load() || float64(bytes) >= mostLarger*float64(size))
+}
+
+// patience returns how long the end of the active generation may take from its being asked for: as
+// long as what is written meanwhile, if that goes on as before, is less than a quarter of the window.
+func (s *session) patience(active *generation) time.Duration {
+	age := monotonicNow() - active.began
+	if s.window.limit == 0 || active.written == 0 {
+		return slowestAdvance
+	}
+	quarter := float64(age) * float64(s.window.limit/4) / float64(active.written)
+	return max(awaitedAdvance, time.Duration(min(quarter, float64(slowestAdvance))))
 }
 
 // serve ends the active generation, and answers the flush that was wanted when it began.
@@ -553,8 +586,11 @@ func (s *session) serve() {
 	before := s.totals.generations
 	s.mu.Unlock()
 	flushes := wanted > s.flushDone.Load()
+	began := monotonicNow()
 	runtime_traceAdvance(false)
-	s.served.Store(monotonicNow())
+	ended := monotonicNow()
+	s.served.Store(ended)
+	s.took.Store((3*s.took.Load() + ended - began) / 4)
 	s.mu.Lock()
 	inBand := s.inBand
 	s.mu.Unlock()
@@ -613,11 +649,11 @@ func (s *session) outcome() error {
 	return nil
 }
 
-// requestAdvance asks for the end of the active generation and does not wait for it.
-func (s *session) requestAdvance() {
+// requestAdvance asks for the end of the active generation, soon, and does not wait for it.
+func (s *session) requestAdvance(patience time.Duration) {
 	select {
 	case s.advance <- struct{}{}:
-		s.advances.begin()
+		s.advances.begin(patience)
 	default: // one is asked for already
 	}
 }

@@ -395,6 +395,42 @@ func TestSessionAsksForAnAdvance(t *testing.T) {
 	}
 }
 
+func TestSlowAdvancesAreRarer(t *testing.T) {
+	s, _ := replaySession(t, sessionOptions{advanceBytes: 1000})
+	s.served.Store(monotonicNow())
+	s.took.Store(uint64(time.Hour))
+	for size, want := range map[uint64]bool{1000: false, 2000: false, 2500: false} {
+		if got := s.largeEnough(size); got != want { // the goroutines' rest is not over either
+			t.Errorf("a moment after an advance, %d bytes are enough: %v", size, got)
+		}
+	}
+	s.served.Store(monotonicNow() - uint64(time.Minute))
+	for size, want := range map[uint64]bool{999: false, 1000: false, 2499: false, 2500: true} {
+		if got := s.largeEnough(size); got != want {
+			t.Errorf("while advances take an hour, %d bytes are enough: %v", size, got)
+		}
+	}
+	s.took.Store(uint64(time.Second))
+	if !s.largeEnough(1000) || s.largeEnough(999) {
+		t.Error("1000 bytes must be enough, and no less, once an advance has been twenty times its length ago")
+	}
+}
+
+func TestPatienceWithAnAdvance(t *testing.T) {
+	s, _ := replaySession(t, sessionOptions{windowLimit: 8 << 20})
+	for speed, want := range map[uint64]time.Duration{ // bytes in 10 ms
+		1 << 20: 20 * time.Millisecond,
+		1 << 10: slowestAdvance,
+		1 << 30: awaitedAdvance,
+		0:       slowestAdvance,
+	} {
+		g := &generation{written: speed, began: monotonicNow() - uint64(10*time.Millisecond)}
+		if got := s.patience(g); got < want || got > want+want/2 {
+			t.Errorf("%d bytes in 10 ms leave an advance %v, want %v", speed, got, want)
+		}
+	}
+}
+
 func TestSessionWithoutMemory(t *testing.T) {
 	fault := errors.New("no memory")
 	for name, flags := range map[string]uint32{"push": 0, "copy": optionChunks} {

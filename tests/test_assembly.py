@@ -9,7 +9,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 import flightrec
-from flightrec import wire
+from flightrec import TraceFormatError, wire
+from flightrec.assembly import Assembler
 from tests.helpers_streams import (
     Stream,
     Verdict,
@@ -246,6 +247,25 @@ def test_smallest_time(assemble: Assemble) -> None:
     assert generation.start_ns == 300
     assert generation.batches == 3
     assert generation.content == b"".join(stream[1:])
+
+
+def test_lost_generation_is_checked_and_counted() -> None:
+    """A generation that is given up is not returned, but the stream goes on behind it, checked."""
+    assembler = Assembler()
+    for chunk in (NEW, batch(1, time=1, payload=FREQUENCY)):
+        assembler.write(chunk, now_ns=0)
+    assembler.lose()
+    assert assembler.write(batch(1, time=2), now_ns=0) is None
+    assert assembler.nbytes == 0
+    assert assembler.write(END, now_ns=0) is None
+    assert assembler.lost == 1
+    with pytest.raises(TraceFormatError, match="generation 3 follows generation 1"):
+        assembler.write(batch(3, time=3, payload=FREQUENCY), now_ns=0)
+    assembler.write(batch(2, time=3, payload=FREQUENCY), now_ns=0)
+    finished = assembler.write(END, now_ns=0)
+    assert finished is not None
+    assert (finished.number, finished.batches) == (2, 1)
+    assert assembler.lost == 1
 
 
 def test_frequency_scales_times(assemble: Assemble) -> None:

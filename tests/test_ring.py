@@ -143,21 +143,21 @@ def test_finished_generation_stays_whatever_its_size() -> None:
     )
 
 
-@given(several, st.integers(0, 100), st.integers(0, 300))
-def test_trim_properties(everything: tuple[Gen, ...], others: int, limit: int) -> None:
-    """A trimmed ring is its longest end that fits beside the others, and at least the newest."""
-    kept = trim(everything, others, limit)
-    assert kept
+@given(several, st.integers(0, 100), st.integers(0, 300), st.integers(0, 1))
+def test_trim_properties(everything: tuple[Gen, ...], others: int, limit: int, least: int) -> None:
+    """A trimmed ring is its longest end that fits beside the others, or the least that stays."""
+    kept = trim(everything, others, limit, least=least)
+    assert len(kept) >= least
     assert kept == everything[len(everything) - len(kept) :]
     size = others + sum(g.nbytes for g in kept)
-    assert size <= limit or len(kept) == 1
+    assert size <= limit or len(kept) == least
     if len(kept) < len(everything):
         assert size + everything[len(everything) - len(kept) - 1].nbytes > limit
 
 
 def test_trim_of_nothing() -> None:
     """An empty ring stays empty."""
-    assert trim((), 100, 10) == ()
+    assert trim((), 100, 10, least=1) == ()
 
 
 @given(st.integers(1, 1 << 30), st.integers(0, 1 << 27) | st.integers(0, 1 << 22))

@@ -37,10 +37,13 @@ def _feed_generation(
 
 
 @pytest.mark.matrix
+@pytest.mark.parametrize("plain", [False, True])
 @pytest.mark.parametrize("max_bytes", [4 * MIB, 10 * MIB])
-def test_bound_at_a_high_rate(make_recorder: MakeRecorder, judge: Judge, max_bytes: int) -> None:
+def test_bound_at_a_high_rate(
+    make_recorder: MakeRecorder, judge: Judge, max_bytes: int, plain: bool
+) -> None:
     """Under the tracer's worst case the window stays within 1.25 times its size."""
-    recorder = make_recorder(max_bytes=max_bytes)
+    recorder = make_recorder(max_bytes=max_bytes, plain=plain)
     recorder.start()
     enough = 4 * max_bytes
     with running(recorder.runtime, "pingpong", pairs=4, duration=60):
@@ -226,9 +229,12 @@ def test_generation_in_the_making_counts(runtime: flightrec.GoRuntime) -> None:
         recording.close()
 
 
-def test_generation_that_outgrows_the_ceiling_is_lost(runtime: flightrec.GoRuntime) -> None:
+@pytest.mark.parametrize("plain", [False, True])
+def test_generation_that_outgrows_the_ceiling_is_lost(
+    runtime: flightrec.GoRuntime, plain: bool
+) -> None:
     """A generation that alone is larger than the ceiling is lost and counted; the next is kept."""
-    recording = replay(runtime, max_bytes=4 * MIB, policy=keep_all)
+    recording = replay(runtime, plain=plain, max_bytes=4 * MIB, policy=keep_all)
     try:
         recording.feed(NEW)
         _feed_generation(recording.feed, 1, MIB)
@@ -236,8 +242,9 @@ def test_generation_that_outgrows_the_ceiling_is_lost(runtime: flightrec.GoRunti
         recording.flush(60)
         assert recording.window()[1] == ()
         statistics = recording.statistics()
-        assert statistics.dropped_generations >= 1
-        assert statistics.peak_window_bytes <= 5 * MIB
+        assert recording.dropped_generations(statistics) == 1
+        assert recording.peak_bytes(statistics) <= 5 * MIB
+        assert recording.active_bytes(statistics) == 0
         assert statistics.window_bytes == 0
         _feed_generation(recording.feed, 3, MIB)
         recording.flush(60)
@@ -286,6 +293,40 @@ def test_python_does_not_take_anything(runtime: flightrec.GoRuntime, plain: bool
             hold = generation.hold()
             assert hold is not None
             assert sum(map(len, hold.buffers)) == generation.nbytes
+    finally:
+        leave.set()
+        recording.close()
+
+
+@pytest.mark.parametrize("plain", [False, True])
+def test_python_takes_nothing_of_a_huge_generation(
+    runtime: flightrec.GoRuntime, plain: bool
+) -> None:
+    """What waits for Python stays below the ceiling even if no generation of it is whole."""
+    import threading
+
+    entered, leave = threading.Event(), threading.Event()
+
+    def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
+        entered.set()
+        assert leave.wait(60)
+        return (*ring, finished)
+
+    recording = replay(runtime, plain=plain, max_bytes=4 * MIB, policy=policy)
+    try:
+        recording.feed(NEW)
+        _feed_generation(recording.feed, 1, MIB // 4)
+        assert entered.wait(60)  # and there it stays
+        _feed_generation(recording.feed, 2, 10 * MIB)
+        _feed_generation(recording.feed, 3, MIB)
+        statistics = recording.statistics()
+        assert recording.peak_bytes(statistics) <= 5 * MIB
+        assert recording.dropped_generations(statistics) == 1
+        leave.set()
+        recording.flush(60)
+        (generation,) = recording.window()[1]
+        assert generation.number == 3
+        assert recording.dropped_generations(recording.statistics()) == 1
     finally:
         leave.set()
         recording.close()

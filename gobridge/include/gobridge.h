@@ -161,7 +161,7 @@ int32_t flightrec_session_close(uint64_t session, flightrec_error *error);
 typedef struct {
     uint64_t window_bytes;        /* kept, active and queued, now */
     uint64_t peak_window_bytes;   /* the most there ever was */
-    uint64_t queued_bytes;        /* not yet taken by the consumer */
+    uint64_t queued_bytes;        /* not yet taken by the consumer; copies it is not done with */
     uint64_t active_bytes;        /* of the active generation */
     uint64_t active_min_time;
     uint64_t active_generation;
