@@ -78,13 +78,13 @@ def early_advance_bytes(max_bytes: int, overhead: int, ceiling: int) -> int:
 
     A fifth of the window, so that the ring can shed whole generations and still hold ``max_bytes``
     below a ceiling of 1.25 times that; while advances take long the bridge lets generations grow
-    up to 2.5 times as large (``largeEnough`` in ``gobridge/recorder.go``). ``overhead`` is what a
-    generation grows by after its end was asked for: every goroutine announces itself, and stacks
-    and strings are written out. It comes off the fifth. With so many goroutines that it is most of
-    the fifth, a generation still gets as many bytes of events as of overhead, or the runtime would
-    do little else than advance; but only if two such generations, or else one, fit below the
-    ceiling. It is not less than the overhead or a quarter of the ceiling: what goroutines say of
-    themselves must not end the next.
+    larger (``rested`` in ``gobridge/recorder.go``). ``overhead`` is what a generation grows by
+    after its end was asked for: every goroutine announces itself, and stacks and strings are
+    written out. It comes off the fifth. With so many goroutines that it is most of the fifth, a
+    generation still gets as many bytes of events as of overhead, or the runtime would do little
+    else than advance; but only if two such generations, or else one, fit below the ceiling. It is
+    not less than the overhead or a quarter of the ceiling: what goroutines say of themselves must
+    not end the next.
     """
     wanted = max(max_bytes // 5 - overhead, overhead)
     fits = ceiling // 2 - overhead

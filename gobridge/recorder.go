@@ -118,6 +118,7 @@ type session struct {
 	waiting  uint64    // bytes of batches in pending
 	pushed   uint64    // runs ever pushed
 	newest   uint64    // the last generation that was completed; 0 if none was
+	overhead uint64    // what generations grow by after their early end was asked for, smoothed
 	kept     []uint64  // generations that are pinned since the last flush, for its caller to pin
 	keptTill time.Time // but not for longer
 	totals   totals
@@ -436,6 +437,9 @@ func (s *session) endLocked(g *generation) error {
 	}
 	s.totals.generations++
 	s.newest = g.number
+	if g.asked != 0 {
+		s.overhead = (3*s.overhead + g.overhead()) / 4
+	}
 	if g.lost {
 		s.window.dropNewest()
 		s.totals.dropped++
@@ -542,29 +546,37 @@ func (s *session) noticeFlushLocked() {
 }
 
 const (
-	// restPerGoroutine is what there must be of time between an advance and the next one that is
+	// restPerGoroutine is what there shall be of time between an advance and the next one that is
 	// asked for by size, for each goroutine. An advance takes about a quarter of that, and each
 	// writes what the goroutines say of themselves: if that alone is more than the size, one
 	// advance would lead to the next.
 	restPerGoroutine = 2 * time.Microsecond
 
-	// Advances that are asked for by size shall not take more than one in restPerAdvance of the
-	// time. They take long when threads of others, of Python say, want the CPU too: an advance
-	// waits for every thread that is just writing an event, whether or not it runs. But a generation
-	// of mostLarger times the size is ended all the same, or little would be left of the window.
+	// restPerAdvance is the same in lengths of an advance. They take long when threads of others, of
+	// Python say, want the CPU too: an advance waits for every thread that is just writing an event,
+	// whether or not it runs.
 	restPerAdvance = 20
-	mostLarger     = 2.5
+
+	// leastRestPerGoroutine is what there must be: as long as the advance itself takes.
+	leastRestPerGoroutine = restPerGoroutine / 4
 )
 
 // largeEnough says whether a generation of so many bytes is to be ended early.
 func (s *session) largeEnough(bytes uint64) bool {
 	size := atomic.LoadUint64(&s.words.advanceBytes)
-	if size == 0 || bytes < size {
-		return false
+	return size != 0 && bytes >= size &&
+		s.rested(bytes, time.Duration(monotonicNow()-s.served.Load()), runtime.NumGoroutine())
+}
+
+// rested says whether the last advance has been long enough ago for another one: less long if the
+// window would otherwise soon be one generation and little else.
+func (s *session) rested(bytes uint64, rest time.Duration, goroutines int) bool {
+	all := time.Duration(goroutines)
+	if rest >= max(all*restPerGoroutine, restPerAdvance*time.Duration(s.took.Load())) {
+		return true
 	}
-	rest := monotonicNow() - s.served.Load()
-	return rest >= uint64(runtime.NumGoroutine())*uint64(restPerGoroutine) &&
-		(rest >= restPerAdvance*s.took.Load() || float64(bytes) >= mostLarger*float64(size))
+	limit := s.window.limit
+	return limit != 0 && bytes+s.overhead >= limit/5*2 && rest >= all*leastRestPerGoroutine
 }
 
 // patience returns how long the end of the active generation may take from its being asked for: as

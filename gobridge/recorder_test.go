@@ -395,24 +395,37 @@ func TestSessionAsksForAnAdvance(t *testing.T) {
 	}
 }
 
-func TestSlowAdvancesAreRarer(t *testing.T) {
-	s, _ := replaySession(t, sessionOptions{advanceBytes: 1000})
-	s.served.Store(monotonicNow())
-	s.took.Store(uint64(time.Hour))
-	for size, want := range map[uint64]bool{1000: false, 2000: false, 2500: false} {
-		if got := s.largeEnough(size); got != want { // the goroutines' rest is not over either
-			t.Errorf("a moment after an advance, %d bytes are enough: %v", size, got)
+func TestRestBetweenEarlyAdvances(t *testing.T) {
+	s, _ := replaySession(t, sessionOptions{advanceBytes: 1000, windowLimit: 10000})
+	s.overhead = 500 // with 3500 bytes it makes two fifths of the ceiling
+	for _, c := range []struct {
+		took, rest time.Duration
+		goroutines int
+		bytes      uint64
+		want       bool
+	}{
+		{0, 0, 0, 1000, true},
+		{10 * time.Millisecond, 200 * time.Millisecond, 10, 1000, true},
+		{10 * time.Millisecond, 199 * time.Millisecond, 10, 1000, false},
+		{10 * time.Millisecond, 199 * time.Millisecond, 10, 3499, false},
+		{10 * time.Millisecond, 199 * time.Millisecond, 10, 3500, true},
+		{10 * time.Millisecond, 4 * time.Microsecond, 10, 1 << 30, false},
+		{time.Millisecond, 200 * time.Millisecond, 100_000, 1000, true},
+		{time.Millisecond, 199 * time.Millisecond, 100_000, 3499, false},
+		{time.Millisecond, 50 * time.Millisecond, 100_000, 3500, true},
+		{time.Millisecond, 49 * time.Millisecond, 100_000, 3500, false},
+	} {
+		s.took.Store(uint64(c.took))
+		if got := s.rested(c.bytes, c.rest, c.goroutines); got != c.want {
+			t.Errorf("%+v: %v", c, got)
 		}
 	}
-	s.served.Store(monotonicNow() - uint64(time.Minute))
-	for size, want := range map[uint64]bool{999: false, 1000: false, 2499: false, 2500: true} {
-		if got := s.largeEnough(size); got != want {
-			t.Errorf("while advances take an hour, %d bytes are enough: %v", size, got)
-		}
+	if s.largeEnough(999) || !s.largeEnough(1000) {
+		t.Error("1000 bytes must be enough after a long time, and no less")
 	}
-	s.took.Store(uint64(time.Second))
-	if !s.largeEnough(1000) || s.largeEnough(999) {
-		t.Error("1000 bytes must be enough, and no less, once an advance has been twenty times its length ago")
+	s.window.limit = 0
+	if s.rested(1<<60, time.Millisecond, 1000) {
+		t.Error("without a ceiling nothing presses")
 	}
 }
 
