@@ -14,12 +14,12 @@ from pathlib import Path
 import flightrec
 from bench.build import FOLDER, build_library
 from bench.conditions import CONDITIONS, IDLE
-from bench.contenders import Reference, all_contenders
+from bench.contenders import Control, Reference, all_contenders
 from bench.gil import measure_gil
 from bench.hour import measure_hour
 from bench.lifecycle import measure_lifecycle
 from bench.measure import Job, rounds
-from bench.plan import FULL, HEAP_BYTES, QUICK, WITH_HEAP, Plan
+from bench.plan import CONTROLLED, FULL, HEAP_BYTES, QUICK, WITH_HEAP, Plan
 from bench.report import bars_table, tables
 from bench.results import Machine, Results
 from bench.scaling import measure_goroutines, measure_windows
@@ -103,8 +103,10 @@ def _sections(
         for (name, condition), count in plan.rounds.items():
             workload, plus, _ = name.partition(WITH_HEAP)
             job = Job(workload, plan.seconds, heap_bytes=HEAP_BYTES if plus else 0)
+            control = (Control(runtime),) if name in CONTROLLED else ()
+            contenders = (*all_contenders(runtime), *control)
             results.throughput[name, condition] = rounds(
-                runtime, all_contenders(runtime), job, conditions[condition], count
+                runtime, contenders, job, conditions[condition], count
             )
 
     def window() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from bench.contenders import DEFAULT_WINDOW
+from bench.contenders import CONTROL, DEFAULT_WINDOW
 from bench.plan import WITH_HEAP
 from bench.results import Results, throughput_ratio
 from bench.spread import Spread
@@ -78,7 +78,7 @@ def _speed(results: Results) -> Iterator[Bar]:
                 limit=limit,
                 at_least=True,
                 measured=throughput_ratio(samples, "ours", "go"),
-                note=_with_heap(results, workload, condition),
+                note=_beside(results, workload, condition),
             )
     if samples := results.throughput.get(("pingpong", "idle")):
         yield Bar(
@@ -89,11 +89,16 @@ def _speed(results: Results) -> Iterator[Bar]:
         )
 
 
-def _with_heap(results: Results, workload: str, condition: str) -> str:
-    samples = results.throughput.get((workload + WITH_HEAP, condition))
-    if not samples:
-        return ""
-    return f"beside a live heap of 64 MiB: {throughput_ratio(samples, 'ours', 'go').median:.2f}"
+def _beside(results: Results, workload: str, condition: str) -> str:
+    """Say what the ratio is where the two heaps, and so the collections, are alike."""
+    parts = []
+    if CONTROL in (samples := results.throughput[workload, condition]):
+        ratio = throughput_ratio(samples, CONTROL, "go").median
+        parts.append(f"with as much on the Go heap as Go's own: {ratio:.2f}")
+    if samples := results.throughput.get((workload + WITH_HEAP, condition), {}):
+        ratio = throughput_ratio(samples, "ours", "go").median
+        parts.append(f"both beside 64 MiB: {ratio:.2f}")
+    return "; ".join(parts)
 
 
 def _window(results: Results) -> Iterator[Bar]:

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from flightrec import FlightRecorder, GoRuntime
+from flightrec import FlightRecorder, GoRuntime, WorkloadHandle
 
 __all__ = [
+    "CONTROL",
+    "CONTROL_BYTES",
     "DEFAULT_WINDOW",
     "Contender",
+    "Control",
     "Discard",
     "Facts",
     "Off",
@@ -189,6 +192,41 @@ class Ours:
             peak_window_bytes=stats.peak_window_bytes,
             delivery_cpu_seconds=cpu_seconds,
         )
+
+
+#: What Go's own recorder keeps on the Go heap, on average of a run: half of its window.
+CONTROL_BYTES = 5 << 20
+CONTROL = "control"
+
+
+class Control:
+    """Ours, and as much alive on the Go heap as Go's own recorder has there.
+
+    Go's collector runs when the heap has doubled. Go's own recorder keeps its window on that heap,
+    and so makes collections rarer, by far where the program has little there itself. This says what
+    of the difference is due to that.
+    """
+
+    name = CONTROL
+    title = f"ours, and {CONTROL_BYTES >> 20} MiB alive on the Go heap"
+
+    def __init__(self, runtime: GoRuntime) -> None:
+        self._runtime = runtime
+        self._ours = Ours(runtime)
+        self._alive: WorkloadHandle | None = None
+
+    def start(self, window: Window = DEFAULT_WINDOW) -> None:
+        """Fill the heap and start a new recorder."""
+        self._alive = self._runtime.start("hold", bytes=CONTROL_BYTES)
+        self._ours.start(window)
+
+    def stop(self) -> Facts:
+        """Stop it and empty the heap."""
+        facts = self._ours.stop()
+        assert self._alive is not None
+        self._alive.cancel()
+        self._alive.result()
+        return facts
 
 
 def _delivery_cpu_seconds() -> float | None:

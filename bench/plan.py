@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-__all__ = ["FULL", "HEAP_BYTES", "QUICK", "WITH_HEAP", "Plan"]
+__all__ = ["CONTROLLED", "FULL", "HEAP_BYTES", "QUICK", "WITH_HEAP", "Plan"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,9 @@ class Plan:
 #: that counts for less.
 WITH_HEAP = "+64MiB"
 HEAP_BYTES = 64 << 20
+
+#: The cells of these workloads have a control (``contenders.Control``) as well: they allocate.
+CONTROLLED = ("http_server", "gc_churn")
 
 FULL = Plan(
     name="full",

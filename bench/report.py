@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.bars import bars
+from bench.contenders import CONTROL
 from bench.measure import Sample
 from bench.results import Results, Samples, throughput_ratio
 from bench.spread import Spread, ratios
@@ -22,6 +23,8 @@ def tables(results: Results) -> Iterator[str]:
         yield _throughput(results)
         yield _cpu(results)
         yield _memory(results)
+    if any(CONTROL in samples for samples in results.throughput.values()):
+        yield _collections(results)
     if any(cell[0].startswith("http_server") for cell in results.throughput):
         yield _latency(results)
     if results.gil:
@@ -140,6 +143,31 @@ def _rss_growth(samples: list[Sample]) -> str:
     return f"{Spread.of((s.rss_growth_bytes or 0) / MIB for s in samples).median:.0f}"
 
 
+def _collections(results: Results) -> str:
+    rows = []
+    for (workload, condition), samples in results.throughput.items():
+        if CONTROL in samples:
+            rows.append(
+                [
+                    f"{workload}, {condition}",
+                    *(
+                        f"{Spread.of(s.gcs / s.work * 1e6 for s in samples[name]).median:.1f}"
+                        for name in (*_CONTENDERS, CONTROL)
+                    ),
+                    *(
+                        throughput_ratio(samples, above, "go").text()
+                        for above in ("discard", "ours", CONTROL)
+                    ),
+                ]
+            )
+    return text_table(
+        "Go's garbage collections for a million requests or allocations, and throughput (control: "
+        "ours, with as much alive on the Go heap as Go's own recorder keeps there)",
+        ["workload, Python", *_CONTENDERS, CONTROL, "discard / go", "ours / go", "control / go"],
+        rows,
+    )
+
+
 def _latency(results: Results) -> str:
     rows = []
     for (workload, condition), samples in results.throughput.items():
@@ -150,10 +178,15 @@ def _latency(results: Results) -> str:
                     f"{workload}, {condition}",
                     *(f"{Spread.of(p99[name]).median:.2f}" for name in _CONTENDERS),
                     ratios(p99["ours"], p99["go"]).text(),
+                    ratios([s.p99_ms or 0.0 for s in samples[CONTROL]], p99["go"]).text()
+                    if CONTROL in samples
+                    else "",
                 ]
             )
     return text_table(
-        "p99 latency of a request, ms", ["workload, Python", *_CONTENDERS, "ours / go"], rows
+        "p99 latency of a request, ms",
+        ["workload, Python", *_CONTENDERS, "ours / go", "control / go"],
+        rows,
     )
 
 

@@ -238,6 +238,7 @@ def test_generation_that_outgrows_the_ceiling_is_lost(
     try:
         recording.feed(NEW)
         _feed_generation(recording.feed, 1, MIB)
+        recording.flush(60)  # Python has it
         _feed_generation(recording.feed, 2, 6 * MIB)
         recording.flush(60)
         assert recording.window()[1] == ()
