@@ -15,6 +15,7 @@ __all__ = [
     "CONSUMER",
     "PROTOTYPES",
     "Error",
+    "Holding",
     "Option",
     "Options",
     "Run",
@@ -24,7 +25,7 @@ __all__ = [
     "Status",
 ]
 
-ABI_VERSION = 3
+ABI_VERSION = 4
 
 
 class Status(IntEnum):
@@ -104,10 +105,21 @@ class Segment(ctypes.Structure):
     """``flightrec_segment``."""
 
     _fields_ = [
-        ("generation", ctypes.c_uint64),
         ("data", ctypes.c_void_p),
         ("bytes", ctypes.c_size_t),
     ]
+
+
+class Holding(ctypes.Structure):
+    """``flightrec_holding``."""
+
+
+Holding._fields_ = [
+    ("generation", ctypes.c_uint64),
+    ("count", ctypes.c_size_t),
+    ("segments", ctypes.POINTER(Segment)),
+    ("next", ctypes.POINTER(Holding)),
+]
 
 
 class SessionStatistics(ctypes.Structure):
@@ -142,6 +154,7 @@ _text = ctypes.c_char_p
 _buffer = ctypes.c_void_p
 _size = ctypes.c_size_t
 _error_p = ctypes.POINTER(Error)
+_holding_p = ctypes.POINTER(Holding)
 _handle_p = ctypes.POINTER(ctypes.c_uint64)
 _size_p = ctypes.POINTER(ctypes.c_size_t)
 
@@ -154,26 +167,18 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_setenv", (_text, _text, _error_p), _status),
     ("flightrec_session_open", (ctypes.POINTER(Options), _handle_p, _error_p), _status),
     ("flightrec_session_deliver", (_handle, CONSUMER, ctypes.c_void_p, _error_p), _status),
-    ("flightrec_session_flush", (_handle, ctypes.c_int64, _error_p), _status),
+    (
+        "flightrec_session_flush",
+        (_handle, ctypes.c_int64, ctypes.POINTER(_holding_p), _error_p),
+        _status,
+    ),
     ("flightrec_session_set_advance_bytes", (_handle, ctypes.c_uint64, _error_p), _status),
     (
-        "flightrec_session_pin",
-        (
-            _handle,
-            ctypes.c_uint64,
-            ctypes.c_uint64,
-            ctypes.POINTER(Segment),
-            _size,
-            _size_p,
-            _error_p,
-        ),
+        "flightrec_session_hold",
+        (_handle, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(_holding_p), _error_p),
         _status,
     ),
-    (
-        "flightrec_session_unpin",
-        (_handle, ctypes.c_uint64, ctypes.c_uint64, _error_p),
-        _status,
-    ),
+    ("flightrec_session_release", (_handle, _holding_p), None),
     ("flightrec_session_feed", (_handle, _buffer, _size, _error_p), _status),
     ("flightrec_session_stop", (_handle, _error_p), _status),
     ("flightrec_session_close", (_handle, _error_p), _status),

@@ -8,15 +8,23 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from flightrec import abi
 from flightrec.abi import Status
 from flightrec.library import Library, error_for, is_forked
 
-__all__ = ["Generation", "Hold", "NativeGeneration", "PlainGeneration", "hold_all"]
+__all__ = [
+    "Generation",
+    "Hold",
+    "NativeGeneration",
+    "NativeHold",
+    "PlainGeneration",
+    "hold_all",
+    "native_holds",
+]
 
 
 class Hold(Protocol):
@@ -67,6 +75,7 @@ def hold_all(ring: Sequence[Generation]) -> tuple[tuple[Generation, Hold], ...]:
 
     Those that have left the window meanwhile, which are the oldest, are not in the result. All are
     held by one call of the bridge: under load a thread waits long to enter Go.
+    (:meth:`Recording.take <flightrec.recording.Recording.take>` needs not even that.)
     """
     if ring and isinstance(ring[0], NativeGeneration):
         return _hold_native([g for g in ring if isinstance(g, NativeGeneration)])
@@ -79,51 +88,54 @@ class _PlainHold:
     buffers: tuple[memoryview, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class _NativeHold:
-    buffers: tuple[memoryview, ...]
-    pin: _Pin  # keeps what the buffers refer to
+class NativeHold:
+    """A holding of the bridge, released when this object goes."""
+
+    __slots__ = ("__weakref__", "_buffers")
+
+    def __init__(self, library: Library, session: int, holding: Any) -> None:
+        shown = holding.contents
+        self._buffers = tuple(
+            memoryview((ctypes.c_ubyte * segment.bytes).from_address(segment.data)).cast("B")
+            for segment in shown.segments[: shown.count]
+        )
+        release = weakref.finalize(self, _release, library, session, holding)
+        release.atexit = False  # the memory goes with the process
+
+    @property
+    def buffers(self) -> Sequence[memoryview]:
+        """The batches in order, in one or more pieces."""
+        return self._buffers
 
 
-class _Pin:
-    """Generations pinned in the bridge, until this object goes."""
+def native_holds(library: Library, session: int, first: Any) -> Iterator[tuple[int, NativeHold]]:
+    """Yield the number and the hold of each generation in a list of the bridge's holdings.
 
-    __slots__ = ("__weakref__",)
-
-    def __init__(self, library: Library, session: int, first: int, last: int) -> None:
-        unpin = weakref.finalize(self, _unpin, library, session, first, last)
-        unpin.atexit = False  # the memory goes with the process
+    The iterator must be exhausted: what it does not yield is never released.
+    """
+    while first:
+        shown = first.contents
+        # Before anybody lets go of this one; and a new pointer, not the field in its memory.
+        following = ctypes.pointer(shown.next.contents) if shown.next else None
+        yield shown.generation, NativeHold(library, session, first)
+        first = following
 
 
 def _hold_native(ring: Sequence[NativeGeneration]) -> tuple[tuple[Generation, Hold], ...]:
     library, session = ring[0].library, ring[0].session
     library.check_fork()
-    capacity = sum(generation.nbytes // (192 << 10) + 1 for generation in ring)
-    count, error = ctypes.c_size_t(), abi.Error()
-    while True:
-        segments = (abi.Segment * capacity)()
-        status = library.cdll.flightrec_session_pin(
-            session, ring[0].number, ring[-1].number, segments, capacity, count, error
-        )
-        if status != Status.SHORT:
-            break
-        capacity = count.value
+    first, error = ctypes.POINTER(abi.Holding)(), abi.Error()
+    status = library.cdll.flightrec_session_hold(
+        session, ring[0].number, ring[-1].number, first, error
+    )
     if status == Status.UNKNOWN:
         return ()
     if status:
-        raise error_for("flightrec_session_pin", status, error)
-    buffers: dict[int, list[memoryview]] = {}
-    for segment in segments[: count.value]:
-        memory = (ctypes.c_ubyte * segment.bytes).from_address(segment.data)
-        buffers.setdefault(segment.generation, []).append(memoryview(memory).cast("B"))
-    pin = _Pin(library, session, min(buffers), max(buffers))
-    return tuple(
-        (generation, _NativeHold(tuple(buffers[generation.number]), pin))
-        for generation in ring
-        if generation.number in buffers
-    )
+        raise error_for("flightrec_session_hold", status, error)
+    held = dict(native_holds(library, session, first))
+    return tuple((g, held[g.number]) for g in ring if g.number in held)
 
 
-def _unpin(library: Library, session: int, first: int, last: int) -> None:
+def _release(library: Library, session: int, holding: Any) -> None:
     if not is_forked():
-        library.cdll.flightrec_session_unpin(session, first, last, None)
+        library.cdll.flightrec_session_release(session, holding)

@@ -302,15 +302,14 @@ class FlightRecorder:
         recording = self._started()
         self._runtime._library.check_fork()
         for _ in range(_ATTEMPTS):
-            if flush:
-                recording.flush(timeout)
-            header, ring = recording.window()
-            now_ns = self._runtime.now_ns()
+            held = recording.take(timeout) if flush else hold_all(recording.window()[1])
+            header, now_ns = recording.window()[0], self._runtime.now_ns()
             if last is not None:
-                ring = newest(ring, since_ns=now_ns - int(last * 1e9))
-            held = hold_all(ring)
-            # There is nothing if the generation that the flush ended had outgrown the ceiling, or
-            # the one after it has already. The next one may be smaller.
+                ring = tuple(generation for generation, _ in held)
+                kept = newest(ring, since_ns=now_ns - int(last * 1e9))
+                held = held[len(ring) - len(kept) :]
+            # There is nothing if the generation that the flush ended had outgrown the ceiling. The
+            # next one may be smaller.
             if held or not flush:
                 return Snapshot(header, held, taken_ns=now_ns)
         raise FlightRecorderError(

@@ -7,6 +7,7 @@ import contextlib
 import ctypes
 import threading
 import weakref
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from flightrec import abi
 from flightrec.abi import Option, RunFlag, Status
 from flightrec.assembly import Assembler
 from flightrec.errors import FlightRecorderError, NotEnabledError
-from flightrec.generation import Generation, NativeGeneration
+from flightrec.generation import Generation, Hold, NativeGeneration, hold_all, native_holds
 from flightrec.library import error_for, is_forked
 from flightrec.ring import RetentionPolicy, early_advance_bytes, trim
 from flightrec.runtime import GoRuntime
@@ -72,6 +73,7 @@ class Recording:
         self._cdll = runtime.cdll
         self._lock = threading.RLock()  # a signal handler may interrupt who has it
         self._ring: tuple[Generation, ...] = ()
+        self._gone: deque[Generation] = deque(maxlen=64)  # the last ones dropped for the ceiling
         self._header = b""
         self._assembler = Assembler()  # of plain Python only
         self._active = _Active()
@@ -223,6 +225,7 @@ class Recording:
         if self._active.number <= number:
             self._active = _Active()
         with self._lock:
+            self._gone.extend(g for g in self._ring if g.number <= number)
             self._ring = tuple(g for g in self._ring if g.number > number)
 
     def _pace(self, overhead: int) -> None:
@@ -251,6 +254,28 @@ class Recording:
         :raises TimeoutError: it takes longer than ``timeout`` seconds.
         :raises FlightRecorderError: the recording has ended; its first error.
         """
+        self._flush(timeout, None)
+
+    def take(self, timeout: float | None = None) -> tuple[tuple[Generation, Hold], ...]:
+        """End the active generation, and take hold of the ring as it is then, oldest first.
+
+        The bridge holds the generations when the flush is done, so that this thread need not enter
+        Go to do it: beside a busy Go program it would wait for that, and some would be gone.
+
+        The errors are those of :meth:`flush`.
+        """
+        first = ctypes.POINTER(abi.Holding)()
+        self._flush(timeout, first)
+        if self.options.plain:
+            return hold_all(self._ring)
+        holds = list(native_holds(self.runtime._library, self.session, first))
+        with self._lock:
+            # One may have left the ring for the ceiling since, and one that the policy has let
+            # go of may still have been in the window.
+            known = {g.number: g for g in (*self._gone, *self._ring) if g.number > self._released}
+        return tuple((known[number], hold) for number, hold in holds if number in known)
+
+    def _flush(self, timeout: float | None, holdings: Any) -> None:
         if threading.current_thread() is self._thread:
             raise FlightRecorderError(
                 "cannot flush on the delivery thread: it would wait for itself. Take the snapshot "
@@ -259,7 +284,7 @@ class Recording:
         self.runtime._library.check_fork()
         error = abi.Error()
         timeout_ns = -1 if timeout is None else max(0, int(timeout * 1e9))
-        status = self._cdll.flightrec_session_flush(self.session, timeout_ns, error)
+        status = self._cdll.flightrec_session_flush(self.session, timeout_ns, holdings, error)
         if status == Status.OK:
             return
         if status == Status.TIMEOUT:

@@ -25,6 +25,7 @@ var (
 	_ = [1]struct{}{}[unsafe.Sizeof(run{})-C.sizeof_flightrec_run]
 	_ = [1]struct{}{}[unsafe.Sizeof(sessionOptions{})-C.sizeof_flightrec_options]
 	_ = [1]struct{}{}[unsafe.Sizeof(words{})-C.sizeof_flightrec_words]
+	_ = [1]struct{}{}[unsafe.Sizeof(segment{})-C.sizeof_flightrec_segment]
 )
 
 var (
@@ -69,9 +70,20 @@ func (q cQueue) released() uint64 { return uint64(C.flightrec_queue_released(q.q
 
 func (q cQueue) words() *words { return (*words)(unsafe.Pointer(C.flightrec_queue_words(q.queue))) }
 
-func (q cQueue) flushed(number, runs uint64) {
-	C.flightrec_queue_flushed(q.queue, C.uint64_t(number), C.uint64_t(runs))
+func (q cQueue) hold(number uint64, segments []segment, next unsafe.Pointer) (unsafe.Pointer, error) {
+	at := (*C.flightrec_segment)(unsafe.Pointer(unsafe.SliceData(segments)))
+	made := C.flightrec_queue_hold(C.uint64_t(number), at, C.size_t(len(segments)), (*C.flightrec_holding)(next))
+	if made == nil {
+		return nil, errNoMemory
+	}
+	return unsafe.Pointer(made), nil
 }
+
+func (q cQueue) flushed(number, runs uint64, holdings unsafe.Pointer) {
+	C.flightrec_queue_flushed(q.queue, C.uint64_t(number), C.uint64_t(runs), (*C.flightrec_holding)(holdings))
+}
+
+func (q cQueue) letGo() uint64 { return uint64(C.flightrec_queue_let_go(q.queue)) }
 
 func (q cQueue) end() { C.flightrec_queue_end(q.queue) }
 
@@ -237,38 +249,20 @@ func flightrecTimeout(to *C.flightrec_error) C.int32_t {
 	return fill(to, C.FLIGHTREC_TIMEOUT, errTimeout)
 }
 
-//export flightrec_session_pin
-func flightrec_session_pin(handle, first, last C.uint64_t, segments *C.flightrec_segment, capacity C.size_t, count *C.size_t, to *C.flightrec_error) C.int32_t {
+//export flightrec_session_hold
+func flightrec_session_hold(handle, first, last C.uint64_t, holdings **C.flightrec_holding, to *C.flightrec_error) C.int32_t {
 	return withSession(handle, to, func(s *session) error {
-		return s.pin(uint64(first), uint64(last), func(generations []*generation) error {
-			*count = 0
-			for _, g := range generations {
-				*count += C.size_t(len(g.blocks))
-			}
-			if *count > capacity {
-				return errShort
-			}
-			out := unsafe.Slice(segments, *count)
-			for _, g := range generations {
-				for _, b := range g.blocks {
-					out[0] = C.flightrec_segment{
-						generation: C.uint64_t(g.number),
-						data:       unsafe.Pointer(unsafe.SliceData(b.memory)),
-						bytes:      C.size_t(b.used),
-					}
-					out = out[1:]
-				}
-			}
-			return nil
-		})
+		held, err := s.hold(uint64(first), uint64(last))
+		*holdings = (*C.flightrec_holding)(held)
+		return err
 	})
 }
 
-//export flightrec_session_unpin
-func flightrec_session_unpin(handle, first, last C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error {
-		return s.unpin(uint64(handle), uint64(first), uint64(last))
-	})
+//export flightrecCollect
+func flightrecCollect(handle C.uint64_t) {
+	if s, ok := sessions.get(uint64(handle)); ok {
+		s.collect(uint64(handle))
+	}
 }
 
 //export flightrec_session_feed

@@ -14,6 +14,14 @@ typedef struct {
     size_t capacity;
 } run_list;
 
+/* What a holding is part of. */
+typedef struct holding {
+    flightrec_holding shown;
+    int holders;              /* callers of flushes that share one */
+    struct holding *let_go;   /* the next in that list */
+    flightrec_segment segments[];
+} holding;
+
 struct flightrec_queue {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
@@ -29,6 +37,9 @@ struct flightrec_queue {
     flightrec_words words;
     uint64_t flush_done; /* the latest number */
     uint64_t flush_runs; /* and its runs */
+    int flushing;        /* callers of flushes */
+    flightrec_holding *flushed; /* what the latest one has for those that still wait */
+    holding *let_go;     /* what nobody has any more */
     uint8_t header[16];
 };
 
@@ -86,6 +97,8 @@ static void unregister(flightrec_queue *queue);
 
 void flightrec_queue_free(flightrec_queue *queue) {
     unregister(queue);
+    while (flightrec_queue_let_go(queue) != 0) {
+    }
     empty(&queue->waiting);
     empty(&queue->taken);
     free(queue->waiting.items);
@@ -250,8 +263,73 @@ int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes,
     return FLIGHTREC_OK;
 }
 
-void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs) {
+flightrec_holding *flightrec_queue_hold(uint64_t generation, const flightrec_segment *segments,
+                                        size_t count, flightrec_holding *next) {
+    holding *made = malloc(sizeof *made + count * sizeof *segments);
+    if (made == NULL) {
+        return NULL;
+    }
+    memcpy(made->segments, segments, count * sizeof *segments);
+    made->shown = (flightrec_holding){
+        .generation = generation, .count = count, .segments = made->segments, .next = next};
+    made->holders = 1;
+    made->let_go = NULL;
+    return &made->shown;
+}
+
+/* One holder less. */
+static void release(flightrec_queue *queue, flightrec_holding *shown) {
+    holding *held = (holding *)shown;
+    if (--held->holders == 0) {
+        held->let_go = queue->let_go;
+        queue->let_go = held;
+        __atomic_add_fetch(&queue->words.let_go, 1, __ATOMIC_SEQ_CST);
+    }
+}
+
+/* Nobody waits for what the latest flush has, any more. */
+static void release_flushed(flightrec_queue *queue) {
+    flightrec_holding *next;
+    for (flightrec_holding *each = queue->flushed; each != NULL; each = next) {
+        next = each->next;
+        release(queue, each);
+    }
+    queue->flushed = NULL;
+}
+
+/* What the latest flush has, for one of those that wait; the last one has it alone. */
+static flightrec_holding *take_flushed(flightrec_queue *queue) {
+    flightrec_holding *all = queue->flushed;
+    if (queue->flushing == 0) {
+        queue->flushed = NULL;
+    } else {
+        for (flightrec_holding *each = all; each != NULL; each = each->next) {
+            ((holding *)each)->holders++;
+        }
+    }
+    return all;
+}
+
+uint64_t flightrec_queue_let_go(flightrec_queue *queue) {
     pthread_mutex_lock(&queue->mutex);
+    holding *gone = queue->let_go;
+    if (gone != NULL) {
+        queue->let_go = gone->let_go;
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    uint64_t generation = gone != NULL ? gone->shown.generation : 0;
+    free(gone);
+    return generation;
+}
+
+void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs,
+                             flightrec_holding *holdings) {
+    pthread_mutex_lock(&queue->mutex);
+    release_flushed(queue);
+    queue->flushed = holdings;
+    if (queue->flushing == 0) { /* they have given up */
+        release_flushed(queue);
+    }
     queue->flush_done = number;
     queue->flush_runs = runs;
     pthread_cond_broadcast(&queue->changed);
@@ -283,7 +361,16 @@ static uint64_t processed(flightrec_queue *queue) {
 #define FLOWING_NS 5000000    /* and chunks have come for longer than this */
 #define NOTICED_NS 1500000    /* then the next one comes, and the flush is noticed, in this time */
 
-int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error) {
+/* Whether the trace reader will have its turn sooner than this thread could enter Go: on a busy
+ * trace it gets one before all other goroutines. */
+static int is_busy(flightrec_queue *queue) {
+    int64_t now = now_ns();
+    return !queue->ended && now - (int64_t)load(&queue->words.written_ns) < LAST_CHUNK_NS &&
+           now - (int64_t)load(&queue->words.flowing_ns) > FLOWING_NS;
+}
+
+int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_holding **holdings,
+                                flightrec_error *error) {
     flightrec_queue *queue = flightrec_queue_find(session);
     if (queue == NULL) {
         return flightrecOutcome(session, error); /* says that it is unknown */
@@ -291,11 +378,9 @@ int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_
     int64_t began = now_ns();
     int64_t until = timeout_ns < 0 ? -1 : began + timeout_ns;
     pthread_mutex_lock(&queue->mutex);
+    queue->flushing++;
     uint64_t number = __atomic_add_fetch(&queue->words.flush_wanted, 1, __ATOMIC_SEQ_CST);
-    /* The trace reader gets its turn before all other goroutines, so on a busy trace it notices
-     * sooner than this thread could enter Go. */
-    if (began - (int64_t)load(&queue->words.written_ns) < LAST_CHUNK_NS &&
-        began - (int64_t)load(&queue->words.flowing_ns) > FLOWING_NS) {
+    if (is_busy(queue)) {
         while (queue->flush_done < number && !queue->ended &&
                wait_until(queue, began + NOTICED_NS)) {
         }
@@ -314,11 +399,38 @@ int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_
         late = !wait_until(queue, until);
     }
     int ended = queue->ended;
+    queue->flushing--;
+    if (holdings != NULL) {
+        *holdings = late || ended ? NULL : take_flushed(queue);
+    }
+    uint64_t before = load(&queue->words.let_go);
+    if (queue->flushing == 0) {
+        release_flushed(queue);
+    }
+    int collect = load(&queue->words.let_go) != before && !is_busy(queue);
     pthread_mutex_unlock(&queue->mutex);
+    if (collect) {
+        flightrecCollect(session);
+    }
     if (late) {
         return flightrecTimeout(error);
     }
     return ended ? flightrecFlushed(session, error) : FLIGHTREC_OK;
+}
+
+void flightrec_session_release(uint64_t session, flightrec_holding *shown) {
+    flightrec_queue *queue = flightrec_queue_find(session);
+    if (queue == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&queue->mutex);
+    uint64_t before = load(&queue->words.let_go);
+    release(queue, shown);
+    int collect = load(&queue->words.let_go) != before && !is_busy(queue);
+    pthread_mutex_unlock(&queue->mutex);
+    if (collect) {
+        flightrecCollect(session); /* after which the queue may be gone */
+    }
 }
 
 /* ---- from a session's handle to its queue, without Go */

@@ -45,12 +45,22 @@ typedef struct {
     uint64_t written_ns;    /* when a chunk came last, by the monotonic clock */
     uint64_t flowing_ns;    /* since when they have come without a pause */
     uint64_t advance_bytes; /* as in flightrec_options */
+    uint64_t let_go;        /* how many holdings nobody has any more, ever */
 } flightrec_words;
 
 flightrec_words *flightrec_queue_words(flightrec_queue *queue);
 
-/* The flush with this number is done once the consumer is done with so many runs. */
-void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs);
+/* Returns a new holding, NULL if there is no memory. The next one is the list to put it before. */
+flightrec_holding *flightrec_queue_hold(uint64_t generation, const flightrec_segment *segments,
+                                        size_t count, flightrec_holding *next);
+
+/* The flush with this number is done once the consumer is done with so many runs; who waits for it
+ * gets these holdings. */
+void flightrec_queue_flushed(flightrec_queue *queue, uint64_t number, uint64_t runs,
+                             flightrec_holding *holdings);
+
+/* Takes one holding that was let go of, and returns its generation; 0 if there is none. */
+uint64_t flightrec_queue_let_go(flightrec_queue *queue);
 
 /* Nothing more will be pushed. */
 void flightrec_queue_end(flightrec_queue *queue);

@@ -71,7 +71,9 @@ type consumer interface {
 	oldest() uint64
 	released() uint64
 	words() *words
-	flushed(number, runs uint64)
+	hold(number uint64, segments []segment, next unsafe.Pointer) (unsafe.Pointer, error)
+	flushed(number, runs uint64, holdings unsafe.Pointer)
+	letGo() uint64
 	end()
 	stats() (bytes, deliveries uint64)
 	free()
@@ -85,6 +87,13 @@ type words struct {
 	writtenNs    uint64
 	flowingNs    uint64
 	advanceBytes uint64
+	letGo        uint64
+}
+
+// A segment is a piece of a generation. Its layout is flightrec_segment's.
+type segment struct {
+	data  unsafe.Pointer
+	bytes uintptr
 }
 
 // A session is one recording, from StartTrace to StopTrace. The trace reader calls Write; any
@@ -105,23 +114,22 @@ type session struct {
 	served    atomic.Uint64 // when an advance of ours ended last, by monotonicNow
 	took      atomic.Uint64 // how long advances of ours take, smoothed, ns
 
-	mu       sync.Mutex
-	window   window
-	headered bool
-	inBand   bool      // the stream itself marks a generation's end (Go 1.26 and later)
-	err      error     // the first one
-	over     bool      // ended is closed
-	foreign  bool      // the trace that runs now, if any, is not ours
-	released bool      // another session may record
-	closed   bool      // the consumer has gone
-	pending  []run     // not pushed yet
-	waiting  uint64    // bytes of batches in pending
-	pushed   uint64    // runs ever pushed
-	newest   uint64    // the last generation that was completed; 0 if none was
-	overhead uint64    // what generations grow by after their early end was asked for, smoothed
-	kept     []uint64  // generations that are pinned since the last flush, for its caller to pin
-	keptTill time.Time // but not for longer
-	totals   totals
+	mu        sync.Mutex
+	window    window
+	headered  bool
+	inBand    bool   // the stream itself marks a generation's end (Go 1.26 and later)
+	err       error  // the first one
+	over      bool   // ended is closed
+	foreign   bool   // the trace that runs now, if any, is not ours
+	released  bool   // another session may record
+	closed    bool   // the consumer has gone
+	pending   []run  // not pushed yet
+	waiting   uint64 // bytes of batches in pending
+	pushed    uint64 // runs ever pushed
+	newest    uint64 // the last generation that was completed; 0 if none was
+	overhead  uint64 // what generations grow by after their early end was asked for, smoothed
+	collected uint64 // holdings that were let go of and have been seen to
+	totals    totals
 }
 
 type totals struct {
@@ -200,11 +208,6 @@ func (s *session) advanceLoop() {
 			s.serve()
 			s.advances.end()
 		case <-watch.C:
-			s.mu.Lock()
-			if time.Now().After(s.keptTill) {
-				s.unkeepLocked()
-			}
-			s.mu.Unlock()
 			if !s.stopping.Load() && !trace.IsEnabled() {
 				s.finish(errForeignStop)
 			}
@@ -223,6 +226,9 @@ func (s *session) Write(chunk []byte) (int, error) {
 	if s.over {
 		s.mu.Unlock()
 		return len(chunk), nil
+	}
+	if atomic.LoadUint64(&s.words.letGo) != s.collected {
+		s.collectLocked()
 	}
 	if s.options.flags&optionReplay == 0 {
 		now := monotonicNow()
@@ -491,6 +497,7 @@ func (s *session) finish(err error) {
 	s.foreign = errors.Is(err, errForeignStop)
 	close(s.ended)
 	s.consumer.end()
+	s.collectLocked() // from now on whoever lets go says so
 }
 
 // stop turns tracing off and returns once every batch has been written, and nobody uses the
@@ -620,32 +627,24 @@ func (s *session) serve() {
 	}
 }
 
-// keepAfterFlush is how long what a flush has completed stays for the caller of the flush to pin. A
-// thread can wait long to enter Go, and by then the window may have moved on.
-const keepAfterFlush = time.Second
-
-// unkeepLocked lets go of what the last flush has kept.
-func (s *session) unkeepLocked() {
-	for _, number := range s.kept {
-		s.window.unpin(number)
-	}
-	s.kept = s.kept[:0]
-}
-
-// answerFlush pushes all that is known, and says so.
+// answerFlush pushes all that is known, holds it, and says so. Who asked for the flush gets the
+// holdings: to take hold itself it would have to enter Go, which can take long, and by then the
+// window may have moved on.
 func (s *session) answerFlush(number uint64) {
 	s.mu.Lock()
 	err := s.pushLocked()
 	runs := s.pushed
-	s.unkeepLocked()
-	s.kept, s.keptTill = s.window.pinComplete(s.kept), time.Now().Add(keepAfterFlush)
+	var holdings unsafe.Pointer
+	if err == nil {
+		holdings, err = s.holdLocked(s.window.pinAll())
+	}
 	s.mu.Unlock()
 	if err != nil {
 		s.fail(err)
 		return
 	}
 	s.flushDone.Store(number)
-	s.consumer.flushed(number, runs)
+	s.consumer.flushed(number, runs, holdings)
 }
 
 // outcome returns the first error, errEnded after an ordinary end, or nil while it goes on.
@@ -670,37 +669,53 @@ func (s *session) requestAdvance(patience time.Duration) {
 	}
 }
 
-// pin keeps the generations from first to last that are in the window in place, and shows them; if
-// show fails, none is pinned.
-func (s *session) pin(first, last uint64, show func([]*generation) error) error {
+// hold keeps the generations from first to last that are in the window in place.
+func (s *session) hold(first, last uint64) (unsafe.Pointer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	pinned := s.window.pinRange(first, last)
 	if len(pinned) == 0 {
-		return fmt.Errorf("%w: the window has none of the generations %d to %d", errUnknown, first, last)
+		return nil, fmt.Errorf("%w: the window has none of the generations %d to %d", errUnknown, first, last)
 	}
-	err := show(pinned)
-	if err != nil { // the caller comes back with more room
-		for _, g := range pinned {
-			s.window.unpin(g.number)
-		}
-		return err
-	}
-	s.unkeepLocked()
-	return nil
+	return s.holdLocked(pinned)
 }
 
-// unpin undoes one pin of each generation from first to last.
-func (s *session) unpin(handle, first, last uint64) error {
+// holdLocked makes the list of holdings of generations that are pinned for it; if there is no memory
+// for it, they are pinned no more.
+func (s *session) holdLocked(pinned []*generation) (holdings unsafe.Pointer, err error) {
+	var segments []segment
+	for i := len(pinned) - 1; i >= 0; i-- {
+		segments = segments[:0]
+		for _, b := range pinned[i].blocks {
+			segments = append(segments, segment{unsafe.Pointer(unsafe.SliceData(b.memory)), uintptr(b.used)})
+		}
+		held, err := s.consumer.hold(pinned[i].number, segments, holdings)
+		if err != nil {
+			for _, g := range pinned { // those that were made are lost
+				s.window.unpin(g.number)
+			}
+			return nil, err
+		}
+		holdings = held
+	}
+	return holdings, nil
+}
+
+// collect unpins what holders have let go of.
+func (s *session) collect(handle uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	defer s.forgetLocked(handle)
-	for number := first; number <= last; number++ {
-		if !s.window.unpin(number) {
-			return fmt.Errorf("%w: generation %d is not pinned", errUnknown, number)
-		}
+	if _, ok := sessions.get(handle); ok { // not forgotten meanwhile
+		s.collectLocked()
+		s.forgetLocked(handle)
 	}
-	return nil
+}
+
+func (s *session) collectLocked() {
+	for number := s.consumer.letGo(); number != 0; number = s.consumer.letGo() {
+		s.window.unpin(number)
+		s.collected++
+	}
 }
 
 // headerVersion returns the minor version in a trace's header, 0 if it is not such a header.

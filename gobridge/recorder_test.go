@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"runtime/trace"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -33,11 +34,49 @@ type fakeConsumer struct {
 
 	shared   words
 	answered atomic.Uint64 // number of the flush that was answered last
+	held     [][]segment   // of each holding that was made
+	numbers  []uint64      // of the holdings since the last flush
+	gone     []uint64      // generations of those that are let go of
+}
+
+func (c *fakeConsumer) hold(number uint64, segments []segment, _ unsafe.Pointer) (unsafe.Pointer, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.fault != nil {
+		return nil, c.fault
+	}
+	c.held = append(c.held, slices.Clone(segments))
+	c.numbers = append(c.numbers, number)
+	return unsafe.Pointer(&number), nil
+}
+
+// release does what queue.c does.
+func (c *fakeConsumer) release(number uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.gone = append(c.gone, number)
+	atomic.AddUint64(&c.shared.letGo, 1)
+}
+
+func (c *fakeConsumer) letGo() (number uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.gone) > 0 {
+		number, c.gone = c.gone[0], c.gone[1:]
+	}
+	return number
 }
 
 func (c *fakeConsumer) words() *words { return &c.shared }
 
-func (c *fakeConsumer) flushed(number, _ uint64) { c.answered.Store(number) }
+// flushed lets go of what the flush holds.
+func (c *fakeConsumer) flushed(number, _ uint64, _ unsafe.Pointer) {
+	for _, held := range c.numbers {
+		c.release(held)
+	}
+	c.numbers = nil
+	c.answered.Store(number)
+}
 
 // flush does what queue.c does, without the queue.
 func (c *fakeConsumer) flush(t *testing.T, s *session) error {
@@ -459,7 +498,7 @@ func TestSessionWithoutMemory(t *testing.T) {
 	}
 }
 
-func TestSessionPins(t *testing.T) {
+func TestSessionHolds(t *testing.T) {
 	check := baseline(t)
 	c := &fakeConsumer{}
 	handle, err := openSession(sessionOptions{flags: optionReplay}, c)
@@ -469,32 +508,35 @@ func TestSessionPins(t *testing.T) {
 	s, _ := sessions.get(handle)
 	feed(t, s, []byte(newHeader))
 	feed(t, s, wholeGeneration(1, 100)...)
-	failed := errors.New("the caller has no room")
-	if err := s.pin(1, 1, func([]*generation) error { return failed }); !errors.Is(err, failed) {
-		t.Errorf("pin returned %v", err)
+	c.fault = errors.New("no memory")
+	if _, err := s.hold(1, 1); !errors.Is(err, c.fault) {
+		t.Errorf("hold returned %v", err)
 	}
-	if err := s.unpin(handle, 1, 1); err == nil {
-		t.Error("a pin that failed counts")
+	c.fault = nil
+	if len(s.window.pinned) != 0 {
+		t.Error("a hold that failed counts")
 	}
-	var shown []*block
-	if err := s.pin(1, 9, func(g []*generation) error { shown = g[0].blocks; return nil }); err != nil {
+	if _, err := s.hold(1, 9); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.pin(2, 9, func([]*generation) error { return nil }); !errors.Is(err, errUnknown) {
-		t.Errorf("pin of an unknown generation returned %v", err)
+	if _, err := s.hold(2, 9); !errors.Is(err, errUnknown) {
+		t.Errorf("a hold of an unknown generation returned %v", err)
 	}
 	closeSession(handle, s)
 	if _, ok := sessions.get(handle); !ok {
-		t.Fatal("a closed session with a pin is forgotten")
+		t.Fatal("a closed session that is held is forgotten")
 	}
-	if shown[0].memory[0] != evEventBatch {
-		t.Error("the pinned bytes are gone")
+	if *(*byte)(c.held[0][0].data) != evEventBatch {
+		t.Error("the bytes that are held are gone")
 	}
-	if err := s.unpin(handle, 1, 1); err != nil {
-		t.Error(err)
-	}
+	c.release(1)
+	s.collect(handle)
 	if _, ok := sessions.get(handle); ok || c.freed != 1 {
-		t.Error("the last unpin does not forget a closed session")
+		t.Error("letting go of the last holding does not forget a closed session")
+	}
+	s.collect(handle) // of somebody who was late: nothing more is done
+	if c.freed != 1 {
+		t.Error("the consumer is freed twice")
 	}
 	check()
 }

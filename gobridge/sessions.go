@@ -84,7 +84,7 @@ func closeSession(handle uint64, s *session) {
 	defer s.mu.Unlock()
 	s.closed = true
 	s.pending = nil
-	s.unkeepLocked()
+	s.collectLocked()
 	s.window.clear()
 	s.forgetLocked(handle)
 }

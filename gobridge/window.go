@@ -171,18 +171,19 @@ func (w *window) pin(number uint64) *generation {
 	return g
 }
 
-// pinComplete pins all complete generations, and appends their numbers to the slice.
-func (w *window) pinComplete(numbers []uint64) []uint64 {
+// pinAll pins all complete generations, and returns them in order.
+func (w *window) pinAll() []*generation {
+	var pinned []*generation
 	for _, g := range w.generations {
 		if g.complete {
-			w.pin(g.number)
-			numbers = append(numbers, g.number)
+			pinned = append(pinned, w.pin(g.number))
 		}
 	}
-	return numbers
+	return pinned
 }
 
-// pinRange pins those of the generations from first to last that it can, and returns them in order.
+// pinRange pins those of the generations from first to last that it can, and returns them in order:
+// those in the window, and those that left it and are still pinned.
 func (w *window) pinRange(first, last uint64) []*generation {
 	numbers := make([]uint64, 0, len(w.generations))
 	for number, g := range w.pinned {

@@ -26,7 +26,7 @@ CODE = re.sub(r"/\*.*?\*/", "", HEADER, flags=re.DOTALL)
 def _structs() -> dict[str, list[tuple[str, str]]]:
     """Return the fields of each struct: name and C type, arrays as ``char[4080]``."""
     found = {}
-    for body, name in re.findall(r"typedef struct \{(.*?)\} (\w+);", CODE, re.DOTALL):
+    for body, name in re.findall(r"typedef struct \w*\s*\{(.*?)\} (\w+);", CODE, re.DOTALL):
         fields = []
         for c_type, field, array in re.findall(r"([\w ]+?[ *]+)(\w+)(\[\d+\])?;", body):
             fields.append((field, " ".join(c_type.split()) + (array or "")))
@@ -55,6 +55,7 @@ STRUCTS = {
     "flightrec_options": abi.Options,
     "flightrec_run": abi.Run,
     "flightrec_segment": abi.Segment,
+    "flightrec_holding": abi.Holding,
     "flightrec_session_statistics": abi.SessionStatistics,
 }
 
@@ -65,6 +66,9 @@ SCALARS: dict[str, Any] = {
     "uint64_t": ctypes.c_uint64,
     "size_t": ctypes.c_size_t,
     "const void *": ctypes.c_void_p,
+    "const flightrec_segment *": ctypes.POINTER(abi.Segment),
+    "struct flightrec_holding *": ctypes.POINTER(abi.Holding),
+    "void": None,
     "char[4080]": ctypes.c_char * 4080,
 }
 
@@ -82,6 +86,7 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "flightrec_text": (ctypes.c_char_p,),
     "flightrec_consumer": (abi.CONSUMER,),
     **{f"{name}*": (ctypes.POINTER(struct),) for name, struct in STRUCTS.items()},
+    "flightrec_holding**": (ctypes.POINTER(ctypes.POINTER(abi.Holding)),),
 }
 
 

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ import pytest
 
 import flightrec
 from flightrec import wire
-from flightrec.generation import hold_all
 from tests.conftest import MakeRecorder
 from tests.helpers import DEADLINE, Thread, together
 from tests.helpers_go import Judge
@@ -136,21 +134,24 @@ def test_window_is_not_copied(make_recorder: MakeRecorder) -> None:
     assert addresses[0] == addresses[1]
 
 
-def test_window_is_gone_before_it_is_held(
+def test_nothing_is_left_of_the_window(
     make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If all generations leave the window before the snapshot holds them, it is taken again."""
+    """If a flush brings nothing, as all had outgrown the ceiling, the snapshot is taken again."""
     recorder = make_recorder()
     recorder.start()
-    missed: list[Sequence[flightrec.Generation]] = []
+    assert recorder._recording is not None
+    take = recorder._recording.take
+    missed: list[object] = []
 
-    def miss_once(ring: Sequence[flightrec.Generation]) -> Any:
+    def miss_once(timeout: float | None = None) -> Any:
+        held = take(timeout)
         if not missed:
-            missed.append(ring)
+            missed.append(held)
             return ()
-        return hold_all(ring)
+        return held
 
-    monkeypatch.setattr("flightrec.recorder.hold_all", miss_once)
+    monkeypatch.setattr(recorder._recording, "take", miss_once)
     snapshot = recorder.snapshot()
     recorder.stop()
     assert missed[0]
@@ -181,13 +182,13 @@ def test_callers_at_once_share(make_recorder: MakeRecorder) -> None:
     recorder.start()
     flushes = []
     assert recorder._recording is not None
-    flush = recorder._recording.flush
+    take = recorder._recording.take
 
-    def counted(timeout: float | None = None) -> None:
+    def counted(timeout: float | None = None) -> Any:
         flushes.append(1)
-        flush(timeout)
+        return take(timeout)
 
-    recorder._recording.flush = counted  # type: ignore[method-assign]
+    recorder._recording.take = counted  # type: ignore[method-assign]
     lock = WatchedLock()
     recorder._taking = lock  # type: ignore[assignment]
     with lock:

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define FLIGHTREC_ABI_VERSION 3
+#define FLIGHTREC_ABI_VERSION 4
 
 typedef enum {
     FLIGHTREC_OK = 0,
@@ -119,33 +119,39 @@ int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, fl
 int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
                                   flightrec_error *error);
 
-/* Ends the active generation (runtime.traceAdvance: once from Go 1.26 on, twice before) and
- * returns when the consumer is done with it. timeout_ns < 0: no limit. Not from the consumer.
- * FLIGHTREC_ENDED, FLIGHTREC_TIMEOUT, or the session's first error. */
-int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_error *error);
-
-/* Changes advance_bytes. Does not enter Go. */
-int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
-
 /* A piece of a generation's batches, in order. */
 typedef struct {
-    uint64_t generation;
     const void *data;
     size_t bytes;
 } flightrec_segment;
 
-/* Keeps the memory of complete generations where it is until flightrec_session_unpin, and says
- * where: of those from first to last that are in the window. *count is set to the number of
- * segments; if that is more than capacity, nothing is pinned and the result is FLIGHTREC_SHORT.
- * Pins nest, and hold beyond the end and the close of the session.
- * FLIGHTREC_UNKNOWN: the window has none of them, any more. */
-int32_t flightrec_session_pin(uint64_t session, uint64_t first, uint64_t last,
-                              flightrec_segment *segments, size_t capacity, size_t *count,
-                              flightrec_error *error);
+/* A complete generation whose memory stays where it is until this is released, also beyond the end
+ * and the close of the session. */
+typedef struct flightrec_holding {
+    uint64_t generation;
+    size_t count; /* of the segments */
+    const flightrec_segment *segments;
+    struct flightrec_holding *next; /* the generation after it; to be followed before any release */
+} flightrec_holding;
 
-/* Undoes one pin of each generation from first to last; all of them must be pinned. */
-int32_t flightrec_session_unpin(uint64_t session, uint64_t first, uint64_t last,
+/* Ends the active generation (runtime.traceAdvance: once from Go 1.26 on, twice before) and
+ * returns when the consumer is done with it. timeout_ns < 0: no limit. Not from the consumer.
+ * *holdings, unless holdings is NULL, is set to what the window then has, oldest first; NULL if that
+ * is nothing. While the trace is busy this does not enter Go.
+ * FLIGHTREC_ENDED, FLIGHTREC_TIMEOUT, or the session's first error; then nothing is held. */
+int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_holding **holdings,
                                 flightrec_error *error);
+
+/* Changes advance_bytes. Does not enter Go. */
+int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
+
+/* Holds those complete generations from first to last that are in the window, or held already.
+ * FLIGHTREC_UNKNOWN: there is none. */
+int32_t flightrec_session_hold(uint64_t session, uint64_t first, uint64_t last,
+                               flightrec_holding **holdings, flightrec_error *error);
+
+/* Lets go of one holding. Never fails. While the trace is busy this does not enter Go. */
+void flightrec_session_release(uint64_t session, flightrec_holding *holding);
 
 /* With OPTION_REPLAY: hands a chunk to the session as the trace reader would. Not from two threads
  * at a time. FLIGHTREC_BROKEN: this chunk or one before it was refused. */
