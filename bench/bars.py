@@ -168,5 +168,5 @@ def _hour(results: Results) -> Iterator[Bar]:
         digits=1,
         unit=" MiB",
         note=f"{hour.nbytes / 1e9:.0f} GB; last quarter {growth:+.1f} MiB against the second",
-        also=growth <= 2.0,
+        also=growth <= 1.0,
     )

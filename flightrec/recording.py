@@ -266,8 +266,9 @@ class Recording:
         """
         first = ctypes.POINTER(abi.Holding)()
         self._flush(timeout, first)
-        if self.options.plain:
-            return hold_all(self._ring)
+        return hold_all(self._ring) if self.options.plain else self._taken(first)
+
+    def _taken(self, first: Any) -> tuple[tuple[Generation, Hold], ...]:
         holds = list(native_holds(self.runtime._library, self.session, first))
         with self._lock:
             # One may have left the ring for the ceiling since, and one that the policy has let

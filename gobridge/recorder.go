@@ -107,7 +107,7 @@ type session struct {
 
 	stopOnce sync.Once
 	stopping atomic.Bool
-	advances advanceWatch
+	turns    *rotation
 
 	words     *words        // the consumer's
 	flushDone atomic.Uint64 // number of the flush that was answered last
@@ -144,6 +144,7 @@ func newSession(options sessionOptions, consumer consumer) *session {
 		advance:  make(chan struct{}, 1),
 		ended:    make(chan struct{}),
 		retired:  make(chan struct{}),
+		turns:    newRotation(),
 		window:   window{limit: options.windowLimit, soft: options.flags&optionSoft != 0},
 	}
 	s.words = consumer.words()
@@ -206,7 +207,7 @@ func (s *session) advanceLoop() {
 			return
 		case <-s.advance:
 			s.serve()
-			s.advances.end()
+			s.turns.end()
 		case <-watch.C:
 			if !s.stopping.Load() && !trace.IsEnabled() {
 				s.finish(errForeignStop)
@@ -236,6 +237,7 @@ func (s *session) Write(chunk []byte) (int, error) {
 			atomic.StoreUint64(&s.words.flowingNs, now)
 		}
 		atomic.StoreUint64(&s.words.writtenNs, now)
+		s.turns.visit(now)
 		s.noticeFlushLocked()
 	}
 	deliver, err := s.writeLocked(chunk)
@@ -247,7 +249,6 @@ func (s *session) Write(chunk []byte) (int, error) {
 	if err != nil {
 		s.fail(err)
 	}
-	s.advances.check()
 	return len(chunk), nil
 }
 
@@ -305,7 +306,6 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 			return deliver, s.broken(&formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, s.newest), 1, header.generation})
 		}
 		active = s.window.begin(header.generation)
-		active.began = monotonicNow()
 	}
 	if header.time != 0 && (active.minTime == 0 || header.time < active.minTime) {
 		active.minTime = header.time
@@ -322,7 +322,7 @@ func (s *session) writeLocked(chunk []byte) (deliver bool, err error) {
 	if active.asked == 0 && s.largeEnough(active.written) {
 		active.asked = active.written
 		s.totals.earlyAdvances++
-		s.requestAdvance(s.patience(active))
+		s.requestAdvance()
 	}
 	return deliver || s.options.deliverBytes != 0 && s.waiting >= s.options.deliverBytes, nil
 }
@@ -525,9 +525,9 @@ func (s *session) reads() bool {
 	s.mu.Lock()
 	before := s.totals.offset
 	s.mu.Unlock()
-	s.advances.begin(awaitedAdvance)
+	s.turns.begin()
 	runtime_traceAdvance(false)
-	s.advances.end()
+	s.turns.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.over || s.totals.offset != before
@@ -548,7 +548,7 @@ func (s *session) flush() {
 func (s *session) noticeFlushLocked() {
 	if wanted := atomic.LoadUint64(&s.words.flushWanted); wanted > atomic.LoadUint64(&s.words.flushSeen) {
 		atomic.StoreUint64(&s.words.flushSeen, wanted)
-		s.requestAdvance(awaitedAdvance)
+		s.requestAdvance()
 	}
 }
 
@@ -584,17 +584,6 @@ func (s *session) rested(bytes uint64, rest time.Duration, goroutines int) bool 
 	}
 	limit := s.window.limit
 	return limit != 0 && bytes+s.overhead >= limit/5*2 && rest >= all*leastRestPerGoroutine
-}
-
-// patience returns how long the end of the active generation may take from its being asked for: as
-// long as what is written meanwhile, if that goes on as before, is less than a quarter of the window.
-func (s *session) patience(active *generation) time.Duration {
-	age := monotonicNow() - active.began
-	if s.window.limit == 0 || active.written == 0 {
-		return slowestAdvance
-	}
-	quarter := float64(age) * float64(s.window.limit/4) / float64(active.written)
-	return max(awaitedAdvance, time.Duration(min(quarter, float64(slowestAdvance))))
 }
 
 // serve ends the active generation, and answers the flush that was wanted when it began.
@@ -660,11 +649,11 @@ func (s *session) outcome() error {
 	return nil
 }
 
-// requestAdvance asks for the end of the active generation, soon, and does not wait for it.
-func (s *session) requestAdvance(patience time.Duration) {
+// requestAdvance asks for the end of the active generation and does not wait for it.
+func (s *session) requestAdvance() {
 	select {
 	case s.advance <- struct{}{}:
-		s.advances.begin(patience)
+		s.turns.begin()
 	default: // one is asked for already
 	}
 }

@@ -401,7 +401,7 @@ func TestSessionAsksForAnAdvance(t *testing.T) {
 	asked := func() bool {
 		select {
 		case <-s.advance:
-			s.advances.end()
+			s.turns.end()
 			return true
 		default:
 			return false
@@ -465,21 +465,6 @@ func TestRestBetweenEarlyAdvances(t *testing.T) {
 	s.window.limit = 0
 	if s.rested(1<<60, time.Millisecond, 1000) {
 		t.Error("without a ceiling nothing presses")
-	}
-}
-
-func TestPatienceWithAnAdvance(t *testing.T) {
-	s, _ := replaySession(t, sessionOptions{windowLimit: 8 << 20})
-	for speed, want := range map[uint64]time.Duration{ // bytes in 10 ms
-		1 << 20: 20 * time.Millisecond,
-		1 << 10: slowestAdvance,
-		1 << 30: awaitedAdvance,
-		0:       slowestAdvance,
-	} {
-		g := &generation{written: speed, began: monotonicNow() - uint64(10*time.Millisecond)}
-		if got := s.patience(g); got < want || got > want+want/2 {
-			t.Errorf("%d bytes in 10 ms leave an advance %v, want %v", speed, got, want)
-		}
 	}
 }
 

@@ -5,7 +5,7 @@ import (
 	_ "unsafe" // for go:linkname
 )
 
-// The two functions below are open to linkname: the runtime names x/exp/trace as their user.
+// The functions below are open to linkname: the runtime names their users, x/exp/trace and others.
 // In a package with cgo they need no assembly file.
 
 // runtime_traceAdvance ends the current generation and blocks until the trace reader has taken
@@ -18,6 +18,14 @@ func runtime_traceAdvance(stopTrace bool)
 //
 //go:linkname runtime_traceClockNow runtime.traceClockNow
 func runtime_traceClockNow() uint64
+
+// runtime_procPin keeps this goroutine on its P until runtime_procUnpin, and returns the P's number.
+//
+//go:linkname runtime_procPin runtime.procPin
+func runtime_procPin() int
+
+//go:linkname runtime_procUnpin runtime.procUnpin
+func runtime_procUnpin()
 
 // clockUnitsPerSecond is the frequency of runtime_traceClockNow, and 0 where only a trace knows:
 // everywhere but on Windows the trace clock is the monotonic clock divided by 64.

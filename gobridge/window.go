@@ -5,7 +5,6 @@ import "slices"
 // A generation is one generation of the trace: its batches as they came, in native memory.
 type generation struct {
 	number    uint64
-	began     uint64 // when its first batch came, by monotonicNow
 	bytes     uint64
 	batches   uint64
 	minTime   uint64 // smallest batch time, trace clock units; 0 before the first

@@ -1,0 +1,97 @@
+package gobridge
+
+import (
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+)
+
+// hog keeps the Ps of this process to goroutines that wake each other, and calls visit as the trace
+// reader does: often enough to hide that from the scheduler's monitor.
+func hog(t *testing.T, visit func()) {
+	t.Helper()
+	done := make(chan struct{})
+	var all sync.WaitGroup
+	for range 4 * runtime.GOMAXPROCS(0) {
+		ping, pong := make(chan struct{}), make(chan struct{})
+		all.Add(2)
+		go func() {
+			defer all.Done()
+			defer close(ping)
+			for {
+				select {
+				case <-done:
+					return
+				case ping <- struct{}{}:
+					<-pong
+				}
+			}
+		}()
+		go func() {
+			defer all.Done()
+			for range ping {
+				visit()
+				pong <- struct{}{}
+			}
+		}()
+	}
+	t.Cleanup(func() {
+		close(done)
+		all.Wait()
+	})
+}
+
+func TestRotationTurnsOnEveryP(t *testing.T) {
+	r := newRotation()
+	var mu sync.Mutex
+	seen := map[int]int{}
+	hog(t, func() {
+		r.visit(monotonicNow())
+		if p := currentP(); r.rotors[rotorsPerP*p].turning.Load() {
+			mu.Lock()
+			seen[p]++
+			mu.Unlock()
+		}
+	})
+	deadline := time.Now().Add(time.Minute)
+	for all := 0; all < runtime.GOMAXPROCS(0); {
+		if time.Now().After(deadline) {
+			t.Fatalf("after a minute timers run on %v of %d Ps", seen, runtime.GOMAXPROCS(0))
+		}
+		time.Sleep(time.Millisecond)
+		mu.Lock()
+		all = len(seen)
+		mu.Unlock()
+	}
+}
+
+func TestRotationEnds(t *testing.T) {
+	r := newRotation()
+	r.begin()
+	for range 100 {
+		r.visit(monotonicNow())
+	}
+	turning := func() (n int) {
+		for i := range r.rotors {
+			if r.rotors[i].turning.Load() {
+				n++
+			}
+		}
+		return n
+	}
+	time.Sleep(2 * turnsAfter)
+	if turning() == 0 {
+		t.Error("no timer runs while an advance does")
+	}
+	r.end()
+	for deadline := time.Now().Add(time.Minute); turning() > 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("after a minute without a chunk there are timers")
+		}
+	}
+	r.visit(monotonicNow())
+	if n := turning(); n != rotorsPerP {
+		t.Errorf("the next chunk starts %d", n)
+	}
+}
