@@ -24,7 +24,9 @@ import (
 type rotation struct {
 	rotors   []rotor       // by P, rotorsPerP of each
 	advances atomic.Int64  // that were asked for and have not returned
-	visited  atomic.Uint64 // when a chunk came last
+	busy     atomic.Uint64 // when a chunk came last of a trace that was busy
+	visited  uint64        // when a chunk came last; the trace reader's own
+	gap      uint64        // between two chunks, smoothed; the trace reader's own
 }
 
 // A rotor is a timer that belongs to a P. It is set by whoever has set turning, or finds it overdue.
@@ -37,9 +39,10 @@ type rotor struct {
 const rotorsPerP = 2
 
 const (
-	turnEvery        = 10 * time.Millisecond // as the scheduler's own time slice
-	turnEveryAdvance = 2 * time.Millisecond  // while an advance waits for its turn
-	turnsAfter       = 20 * time.Millisecond // after the last chunk the trace is not busy any more
+	turnEvery        = 50 * time.Millisecond  // every 10 ms cost pingpong 2 % of its throughput
+	turnEveryAdvance = 2 * time.Millisecond   // while an advance waits for its turn
+	turnsAfter       = 100 * time.Millisecond // after the last chunk the trace is not busy any more
+	busyGap          = 3 * time.Millisecond   // chunks that are further apart leave the monitor a chance
 )
 
 func newRotation() *rotation {
@@ -67,10 +70,15 @@ func (r *rotation) here() []rotor {
 	return r.rotors[first : first+rotorsPerP]
 }
 
-// visit sets the timers of the P that it is called on. The trace reader calls it with every chunk,
-// and comes to each P that is not idle.
+// visit sets the timers of the P that it is called on, if the trace is busy. The trace reader calls
+// it with every chunk, and comes to each P that is not idle.
 func (r *rotation) visit(now uint64) {
-	r.visited.Store(now)
+	r.gap = (7*r.gap + min(now-r.visited, uint64(time.Second))) / 8
+	r.visited = now
+	if r.gap > uint64(busyGap) {
+		return
+	}
+	r.busy.Store(now)
 	rotors := r.here()
 	for i := range rotors {
 		each := &rotors[i]
@@ -96,7 +104,7 @@ func (r *rotation) turn(each *rotor) {
 	for i := range rotors {
 		mine = mine || each == &rotors[i]
 	}
-	idle := r.advances.Load() <= 0 && monotonicNow()-r.visited.Load() > uint64(turnsAfter)
+	idle := r.advances.Load() <= 0 && monotonicNow()-r.busy.Load() > uint64(turnsAfter)
 	if !mine || idle { // not mine: the timers of an idle P were taken over
 		each.turning.Store(false)
 	}
