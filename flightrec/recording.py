@@ -225,7 +225,8 @@ class Recording:
         if self._active.number <= number:
             self._active = _Active()
         with self._lock:
-            self._gone.extend(g for g in self._ring if g.number <= number)
+            if not self.options.plain:  # where they have their bytes with them
+                self._gone.extend(g for g in self._ring if g.number <= number)
             self._ring = tuple(g for g in self._ring if g.number > number)
 
     def _pace(self, overhead: int) -> None:
@@ -265,7 +266,11 @@ class Recording:
         The errors are those of :meth:`flush`.
         """
         first = ctypes.POINTER(abi.Holding)()
-        self._flush(timeout, first)
+        try:
+            self._flush(timeout, first)
+        except BaseException:  # of a signal handler, say, and the flush was done all the same
+            list(native_holds(self.runtime._library, self.session, first))
+            raise
         return hold_all(self._ring) if self.options.plain else self._taken(first)
 
     def _taken(self, first: Any) -> tuple[tuple[Generation, Hold], ...]:

@@ -204,6 +204,11 @@ func (s *session) advanceLoop() {
 	for {
 		select {
 		case <-s.ended:
+			select {
+			case <-s.advance: // was asked for, and need not be any more
+				s.turns.end()
+			default:
+			}
 			return
 		case <-s.advance:
 			s.serve()
@@ -225,6 +230,9 @@ const chunkPauseNs = 3_000_000
 func (s *session) Write(chunk []byte) (int, error) {
 	s.mu.Lock()
 	if s.over {
+		if s.options.flags&optionReplay == 0 { // tracing goes on until stop
+			s.turns.visit(monotonicNow())
+		}
 		s.mu.Unlock()
 		return len(chunk), nil
 	}
@@ -431,8 +439,10 @@ func (s *session) dropLocked(number uint64) error {
 		}
 	}
 	unfinished, err := s.consumer.drop(number)
-	s.totals.dropped += unfinished // the consumer never had all of them
-	s.pushed++
+	if err == nil {
+		s.totals.dropped += unfinished // the consumer never had all of them
+		s.pushed++
+	}
 	return err
 }
 
@@ -510,7 +520,9 @@ func (s *session) stop() {
 		s.mu.Unlock()
 		if !foreign && s.options.flags&optionReplay == 0 {
 			if s.reads() {
+				s.turns.begin() // for it advances, too
 				trace.Stop()
+				s.turns.end()
 			} else {
 				s.finish(errForeignStop)
 			}
@@ -649,8 +661,12 @@ func (s *session) outcome() error {
 	return nil
 }
 
-// requestAdvance asks for the end of the active generation and does not wait for it.
+// requestAdvance asks for the end of the active generation and does not wait for it. The caller
+// holds the lock.
 func (s *session) requestAdvance() {
+	if s.over { // nobody would serve it
+		return
+	}
 	select {
 	case s.advance <- struct{}{}:
 		s.turns.begin()

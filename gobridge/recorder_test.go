@@ -434,6 +434,23 @@ func TestSessionAsksForAnAdvance(t *testing.T) {
 	}
 }
 
+func TestAdvanceThatNobodyServes(t *testing.T) {
+	for range 50 { // the advancer takes one of two ways
+		s := newSession(sessionOptions{flags: optionReplay}, &fakeConsumer{})
+		s.mu.Lock()
+		s.requestAdvance()
+		s.mu.Unlock()
+		s.finish(nil)
+		s.advanceLoop()
+		s.mu.Lock()
+		s.requestAdvance()
+		s.mu.Unlock()
+		if n := s.turns.advances.Load(); n != 0 {
+			t.Fatalf("after the end %d advances are waited for", n)
+		}
+	}
+}
+
 func TestRestBetweenEarlyAdvances(t *testing.T) {
 	s, _ := replaySession(t, sessionOptions{advanceBytes: 1000, windowLimit: 10000})
 	s.overhead = 500 // with 3500 bytes it makes two fifths of the ceiling

@@ -5,6 +5,9 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import gc
+import signal
+import sys
+import time
 from typing import Any
 
 import pytest
@@ -71,6 +74,36 @@ def test_caller_that_gives_up_holds_nothing(make_recorder: MakeRecorder) -> None
     recording.flush(DEADLINE)
     until(lambda: _pinned(recording) == 0, "everything is let go of")
     recorder.stop()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timers")
+def test_caller_that_is_interrupted_holds_nothing(runtime: flightrec.GoRuntime) -> None:
+    """If a signal handler raises during a flush that then is done, nothing stays held."""
+
+    class AlarmError(Exception):
+        pass
+
+    def interrupt(*_: object) -> None:
+        raise AlarmError
+
+    def slowly(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
+        time.sleep(0.3)  # the flush waits for this, and the signal comes meanwhile
+        return (*ring, finished)
+
+    recording = replay(runtime, policy=slowly)
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        recording.feed(NEW)
+        _feed(recording, 1, 1)
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+        with pytest.raises(AlarmError):
+            recording.take(DEADLINE)
+        assert len(recording.window()[1]) == 1
+        assert _pinned(recording) == 0
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+        recording.close()
 
 
 def test_what_leaves_the_window_meanwhile_is_held(runtime: flightrec.GoRuntime) -> None:
