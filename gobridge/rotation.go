@@ -11,7 +11,7 @@ import (
 // Goroutines that keep waking each other hand their P back and forth: who is woken runs next, and who
 // else is in that P's queue waits. The scheduler's monitor would end that after 10 ms, but it takes
 // each turn of the trace reader, one or more a millisecond on a busy trace, for a sign that the P is
-// shared fairly. So an advance of 0.2 ms took up to a minute (pingpong on 2 Ps beside a thread that
+// shared fairly; and each of a garbage collector's workers. So an advance of 0.2 ms took up to a minute (pingpong on 2 Ps beside a thread that
 // computes, once in some thousand advances). All that was traced meanwhile, gigabytes, stayed in the
 // runtime's buffers, and the world could not even be stopped, since an advance holds the lock for
 // that.
@@ -39,10 +39,10 @@ type rotor struct {
 const rotorsPerP = 2
 
 const (
-	turnEvery        = 50 * time.Millisecond  // every 10 ms cost pingpong 2 % of its throughput
+	turnEvery        = 50 * time.Millisecond  // every 10 ms cost pingpong 2 % and gc_churn 8 %
 	turnEveryAdvance = 2 * time.Millisecond   // while an advance waits for its turn
-	turnsAfter       = 100 * time.Millisecond // after the last chunk the trace is not busy any more
-	busyGap          = 3 * time.Millisecond   // chunks that are further apart leave the monitor a chance
+	turnsAfter       = 300 * time.Millisecond // after the last chunk the trace is not busy any more
+	busyGap          = 50 * time.Millisecond  // between chunks that are further apart there is nothing to do
 )
 
 func newRotation() *rotation {

@@ -81,7 +81,7 @@ func TestRotationEnds(t *testing.T) {
 		}
 		return n
 	}
-	for now := uint64(1e9); now < 3e9; now += 2 * uint64(busyGap) {
+	for now := uint64(2e9); now < 1e11; now += 2 * uint64(busyGap) {
 		r.visit(now)
 	}
 	if turning() != 0 {
