@@ -11,20 +11,29 @@ import (
 // Goroutines that keep waking each other hand their P back and forth: who is woken runs next, and who
 // else is in that P's queue waits. The scheduler's monitor would end that after 10 ms, but it takes
 // each turn of the trace reader, one or more a millisecond on a busy trace, for a sign that the P is
-// shared fairly; and each of a garbage collector's workers. So an advance of 0.2 ms took up to a minute (pingpong on 2 Ps beside a thread that
-// computes, once in some thousand advances). All that was traced meanwhile, gigabytes, stayed in the
-// runtime's buffers, and the world could not even be stopped, since an advance holds the lock for
-// that.
+// shared fairly; and each of a garbage collector's workers. So an advance of 0.2 ms took up to a
+// minute (pingpong on 2 Ps beside a thread that computes, once in some thousand advances). All that
+// was traced meanwhile, gigabytes, stayed in the runtime's buffers, and the world could not even be
+// stopped, since an advance holds the lock for that.
 //
 // What a timer starts runs next, too, and who was to do so goes to the end of the queue. So a timer
 // on each P does what the monitor would. It costs the start of an empty goroutine. That goroutine
 // sets the timer again, and can itself lose its place to somebody whom the trace reader wakes (seen
 // once in a hundred thousand times). Therefore each P has two, and the reader sets one that is
 // overdue.
+//
+// Then there is the queue that all Ps share. Whoever is preempted goes there, the trace reader too
+// when a garbage collection begins while it runs, and threads that enter Go. A P looks there when its
+// own queue is empty, which the monitor brings about and the timers do not, and else after
+// turnsPerLook turns, where going on next is no turn of one's own. Behind some hundred goroutines a
+// trace reader waited for half a minute (all bundled workloads at once, in one of 25 runs). So one
+// goroutine after another is sent through that queue to see how long it takes; when that is long, the
+// timers come often and each makes its P look.
 type rotation struct {
 	rotors   []rotor       // by P, rotorsPerP of each
 	advances atomic.Int64  // that were asked for and have not returned
 	busy     atomic.Uint64 // when a chunk came last of a trace that was busy
+	queued   atomic.Uint64 // when the goroutine went into the shared queue that is there now; 0 if none is
 	visited  uint64        // when a chunk came last; the trace reader's own
 	gap      uint64        // between two chunks, smoothed; the trace reader's own
 }
@@ -43,6 +52,11 @@ const (
 	turnEveryAdvance = 2 * time.Millisecond   // while an advance waits for its turn
 	turnsAfter       = 300 * time.Millisecond // after the last chunk the trace is not busy any more
 	busyGap          = 50 * time.Millisecond  // between chunks that are further apart there is nothing to do
+	queuedLong       = 50 * time.Millisecond  // in the shared queue
+
+	// turnsPerLook is how many turns of goroutines in its own queue a P gives before it looks at the
+	// shared one (runtime/proc.go, findRunnable: the same in Go 1.22 to 1.27).
+	turnsPerLook = 61
 )
 
 func newRotation() *rotation {
@@ -90,7 +104,7 @@ func (r *rotation) visit(now uint64) {
 
 func (r *rotation) start(each *rotor) {
 	every := turnEvery
-	if r.advances.Load() > 0 {
+	if r.advances.Load() > 0 || r.starved() {
 		every = turnEveryAdvance
 	}
 	each.timer.Reset(every)
@@ -113,14 +127,28 @@ func (r *rotation) turn(each *rotor) {
 	}
 	if mine {
 		r.start(each)
-		return
-	}
-	for i := range rotors {
-		if rotors[i].turning.CompareAndSwap(false, true) {
-			r.start(&rotors[i])
-			return
+	} else {
+		for i := range rotors {
+			if rotors[i].turning.CompareAndSwap(false, true) {
+				r.start(&rotors[i])
+				break
+			}
 		}
 	}
+	if r.starved() {
+		for range turnsPerLook {
+			go func() {}()
+		}
+	} else if r.queued.CompareAndSwap(0, monotonicNow()) {
+		runtime.Gosched() // into the shared queue
+		r.queued.Store(0)
+	}
+}
+
+// starved says whether the shared queue does not move, or hardly.
+func (r *rotation) starved() bool {
+	since := r.queued.Load()
+	return since != 0 && monotonicNow()-since > uint64(queuedLong)
 }
 
 // begin and end enclose every advance, from its being asked for.

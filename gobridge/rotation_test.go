@@ -104,3 +104,23 @@ func TestRotationEnds(t *testing.T) {
 		t.Error("the next chunks start none again")
 	}
 }
+
+func TestRotationMovesTheSharedQueue(t *testing.T) {
+	r := newRotation()
+	var mu sync.Mutex
+	hog(t, func() {
+		mu.Lock()
+		defer mu.Unlock()
+		r.visit(monotonicNow())
+	})
+	deadline := time.Now().Add(time.Minute)
+	for last, passed := uint64(0), 0; passed < 10; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("in a minute %d goroutines passed through the shared queue", passed)
+		}
+		if now := r.queued.Load(); now != 0 && now != last {
+			last = now
+			passed++
+		}
+	}
+}
