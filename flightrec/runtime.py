@@ -163,7 +163,8 @@ class GoRuntime:
         that can change while a program runs take effect at once. Go also sets the variable in the
         C library, which is not safe while another thread reads the environment there.
         """
-        self._library.call("flightrec_setenv", name.encode(), value and value.encode())
+        to = None if value is None else value.encode()
+        self._library.call("flightrec_setenv", name.encode(), to)
 
     def __repr__(self) -> str:
         return f"<GoRuntime {self._go_version} {os.fspath(self.path)!r}>"

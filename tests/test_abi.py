@@ -333,7 +333,7 @@ def test_runtime_facts(runtime: flightrec.GoRuntime) -> None:
 
 
 def test_setenv(go_child: Child) -> None:
-    """A variable that is set, and one that is unset, is that in Go and in the C library."""
+    """A variable that is set, empty or unset is that in Go and in the C library."""
     go_child.run(
         """
         import ctypes
@@ -342,6 +342,8 @@ def test_setenv(go_child: Child) -> None:
         getenv.restype = ctypes.c_char_p
         runtime.setenv("FLIGHTREC_TEST", "\u00e4=1")
         assert getenv(b"FLIGHTREC_TEST") == "\u00e4=1".encode()
+        runtime.setenv("FLIGHTREC_TEST", "")
+        assert getenv(b"FLIGHTREC_TEST") == b""
         runtime.setenv("FLIGHTREC_TEST", None)
         assert getenv(b"FLIGHTREC_TEST") is None
         try:
