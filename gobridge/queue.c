@@ -138,9 +138,11 @@ int flightrec_queue_push(flightrec_queue *queue, flightrec_run *runs, size_t cou
         for (size_t i = 0; i < count; i++) {
             queue->bytes += runs[i].bytes;
         }
-        pthread_cond_broadcast(&queue->changed);
     }
     pthread_mutex_unlock(&queue->mutex);
+    if (!failed) { /* without the lock, which is the first thing that the consumer wants */
+        pthread_cond_broadcast(&queue->changed);
+    }
     return failed;
 }
 

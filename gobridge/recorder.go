@@ -595,7 +595,7 @@ func (s *session) rested(bytes uint64, rest time.Duration, goroutines int) bool 
 		return true
 	}
 	limit := s.window.limit
-	return limit != 0 && bytes+s.overhead >= limit/5*2 && rest >= all*leastRestPerGoroutine
+	return limit != 0 && bytes+s.overhead >= limit/20*9 && rest >= all*leastRestPerGoroutine
 }
 
 // serve ends the active generation, and answers the flush that was wanted when it began.

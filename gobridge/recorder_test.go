@@ -453,7 +453,7 @@ func TestAdvanceThatNobodyServes(t *testing.T) {
 
 func TestRestBetweenEarlyAdvances(t *testing.T) {
 	s, _ := replaySession(t, sessionOptions{advanceBytes: 1000, windowLimit: 10000})
-	s.overhead = 500 // with 3500 bytes it makes two fifths of the ceiling
+	s.overhead = 500 // with 4000 bytes it makes nine twentieths of the ceiling
 	for _, c := range []struct {
 		took, rest time.Duration
 		goroutines int
@@ -463,13 +463,13 @@ func TestRestBetweenEarlyAdvances(t *testing.T) {
 		{0, 0, 0, 1000, true},
 		{10 * time.Millisecond, 200 * time.Millisecond, 10, 1000, true},
 		{10 * time.Millisecond, 199 * time.Millisecond, 10, 1000, false},
-		{10 * time.Millisecond, 199 * time.Millisecond, 10, 3499, false},
-		{10 * time.Millisecond, 199 * time.Millisecond, 10, 3500, true},
+		{10 * time.Millisecond, 199 * time.Millisecond, 10, 3999, false},
+		{10 * time.Millisecond, 199 * time.Millisecond, 10, 4000, true},
 		{10 * time.Millisecond, 4 * time.Microsecond, 10, 1 << 30, false},
 		{time.Millisecond, 200 * time.Millisecond, 100_000, 1000, true},
-		{time.Millisecond, 199 * time.Millisecond, 100_000, 3499, false},
-		{time.Millisecond, 50 * time.Millisecond, 100_000, 3500, true},
-		{time.Millisecond, 49 * time.Millisecond, 100_000, 3500, false},
+		{time.Millisecond, 199 * time.Millisecond, 100_000, 3999, false},
+		{time.Millisecond, 50 * time.Millisecond, 100_000, 4000, true},
+		{time.Millisecond, 49 * time.Millisecond, 100_000, 4000, false},
 	} {
 		s.took.Store(uint64(c.took))
 		if got := s.rested(c.bytes, c.rest, c.goroutines); got != c.want {
