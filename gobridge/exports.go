@@ -294,6 +294,7 @@ func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statist
 		if s.closed {
 			return errEnded
 		}
+		s.collectLocked()
 		s.window.release(s.consumer.released())
 		w := &s.window
 		queued, deliveries := s.consumer.stats()

@@ -409,7 +409,7 @@ int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_
     if (queue->flushing == 0) {
         release_flushed(queue);
     }
-    int collect = load(&queue->words.let_go) != before && !is_busy(queue);
+    int collect = ended && load(&queue->words.let_go) != before;
     pthread_mutex_unlock(&queue->mutex);
     if (collect) {
         flightrecCollect(session);
@@ -426,11 +426,10 @@ void flightrec_session_release(uint64_t session, flightrec_holding *shown) {
         return;
     }
     pthread_mutex_lock(&queue->mutex);
-    uint64_t before = load(&queue->words.let_go);
     release(queue, shown);
-    int collect = load(&queue->words.let_go) != before && !is_busy(queue);
+    int ended = queue->ended;
     pthread_mutex_unlock(&queue->mutex);
-    if (collect) {
+    if (ended) { /* before, the trace reader collects; it comes at least once a second */
         flightrecCollect(session); /* after which the queue may be gone */
     }
 }

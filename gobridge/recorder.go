@@ -117,6 +117,7 @@ type session struct {
 	mu        sync.Mutex
 	window    window
 	headered  bool
+	large     uint64 // when a large chunk came last, by monotonicNow
 	inBand    bool   // the stream itself marks a generation's end (Go 1.26 and later)
 	err       error  // the first one
 	over      bool   // ended is closed
@@ -221,8 +222,15 @@ func (s *session) advanceLoop() {
 	}
 }
 
-// chunkPauseNs is a pause between chunks that a busy trace does not make.
-const chunkPauseNs = 3_000_000
+const (
+	// Pauses between chunks, and between large ones, that a busy trace does not make.
+	chunkPauseNs = 3_000_000
+	largePauseNs = 10_000_000
+
+	// largeChunk is less than what a buffer holds that was handed on because it was full. An advance
+	// hands on buffers that are not, so one snapshot after another does not make a trace busy.
+	largeChunk = maxBatchBytes / 2
+)
 
 // Write takes one chunk of runtime.ReadTrace: the header, one whole batch, or the end of a
 // generation. It copies and queues, and never waits for the consumer. It always reports success:
@@ -241,8 +249,11 @@ func (s *session) Write(chunk []byte) (int, error) {
 	}
 	if s.options.flags&optionReplay == 0 {
 		now := monotonicNow()
-		if now-atomic.LoadUint64(&s.words.writtenNs) > chunkPauseNs {
+		if now-atomic.LoadUint64(&s.words.writtenNs) > chunkPauseNs || now-s.large > largePauseNs {
 			atomic.StoreUint64(&s.words.flowingNs, now)
+		}
+		if len(chunk) >= largeChunk {
+			s.large = now
 		}
 		atomic.StoreUint64(&s.words.writtenNs, now)
 		s.turns.visit(now)
@@ -678,6 +689,7 @@ func (s *session) requestAdvance() {
 func (s *session) hold(first, last uint64) (unsafe.Pointer, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.collectLocked()
 	pinned := s.window.pinRange(first, last)
 	if len(pinned) == 0 {
 		return nil, fmt.Errorf("%w: the window has none of the generations %d to %d", errUnknown, first, last)
