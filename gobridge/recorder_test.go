@@ -543,6 +543,23 @@ func TestSessionHolds(t *testing.T) {
 	check()
 }
 
+func TestNextChunkCollects(t *testing.T) {
+	s, c := replaySession(t, sessionOptions{})
+	feed(t, s, []byte(newHeader))
+	feed(t, s, wholeGeneration(1, 100)...)
+	if _, err := s.hold(1, 1); err != nil {
+		t.Fatal(err)
+	}
+	c.release(1)
+	if len(s.window.pinned) != 1 {
+		t.Fatal("a generation is held no more before anybody has collected")
+	}
+	feed(t, s, wholeGeneration(2, 100)[0])
+	if len(s.window.pinned) != 0 {
+		t.Error("the chunk after a release does not collect")
+	}
+}
+
 // ---- the real tracer
 
 func realSession(t *testing.T) (uint64, *session, *fakeConsumer) {

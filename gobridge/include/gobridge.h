@@ -150,7 +150,9 @@ int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, f
 int32_t flightrec_session_hold(uint64_t session, uint64_t first, uint64_t last,
                                flightrec_holding **holdings, flightrec_error *error);
 
-/* Lets go of one holding. Never fails. While the trace is busy this does not enter Go. */
+/* Lets go of one holding. Never fails. Does not enter Go before the session has ended: its memory is
+ * free with the next chunk of the trace, of which one comes at least each second, or with the next
+ * call of session_hold or session_stats. */
 void flightrec_session_release(uint64_t session, flightrec_holding *holding);
 
 /* With OPTION_REPLAY: hands a chunk to the session as the trace reader would. Not from two threads
