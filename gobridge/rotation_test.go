@@ -124,3 +124,19 @@ func TestRotationMovesTheSharedQueue(t *testing.T) {
 		}
 	}
 }
+
+func TestRotationMakesItsPLook(t *testing.T) {
+	r := newRotation()
+	r.queued.Store(1) // somebody has been in the shared queue since long ago
+	defer r.queued.Store(0)
+	deadline := time.Now().Add(time.Minute)
+	for most := 0; most < turnsPerLook/4; {
+		if time.Now().After(deadline) {
+			t.Fatalf("in a minute no turn started more than %d goroutines", most)
+		}
+		r.busy.Store(monotonicNow())
+		before := runtime.NumGoroutine()
+		r.turn(&r.rotors[0])
+		most = max(most, runtime.NumGoroutine()-before) // other Ps have taken some
+	}
+}
