@@ -17,6 +17,7 @@ from flightrec.departure import Departure
 from flightrec.errors import (
     AlreadyEnabledError,
     BridgeError,
+    EmptySnapshotError,
     FlightRecorderError,
     ForkedProcessError,
     LibraryLoadError,
@@ -41,6 +42,7 @@ __all__ = [
     "AlreadyEnabledError",
     "BridgeError",
     "Departure",
+    "EmptySnapshotError",
     "FlightRecorder",
     "FlightRecorderError",
     "ForkedProcessError",

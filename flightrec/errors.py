@@ -10,6 +10,7 @@ from __future__ import annotations
 __all__ = [
     "AlreadyEnabledError",
     "BridgeError",
+    "EmptySnapshotError",
     "FlightRecorderError",
     "ForkedProcessError",
     "LibraryLoadError",
@@ -61,6 +62,10 @@ class NotEnabledError(FlightRecorderError):
 
 class SnapshotActiveError(FlightRecorderError):
     """``write_to`` was called while another ``write_to`` of the same recorder is in progress."""
+
+
+class EmptySnapshotError(FlightRecorderError):
+    """A snapshot without a generation was to be written: it would be no trace to look at."""
 
 
 class TraceFormatError(FlightRecorderError, ValueError):

@@ -1,16 +1,20 @@
-"""Writing a snapshot's bytes: whole or not at all to a path, without another copy of them."""
+"""Writing a snapshot's bytes, without another copy of them."""
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
-import secrets
+import select
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Protocol
 
-__all__ = ["BinaryWriter", "write_file", "write_path"]
+from flightrec.destination import open_output
+from flightrec.errors import EmptySnapshotError
+
+__all__ = ["BinaryWriter", "DescriptorFile", "write_file", "write_path"]
+
+#: A trace of this size is its header, with nothing behind it.
+_HEADER_BYTES = 16
 
 #: How many pieces one writev takes; POSIX lets every system have at least 16, Linux has 1024.
 _PIECES = 1024 if not hasattr(os, "sysconf") else max(16, os.sysconf("SC_IOV_MAX"))
@@ -24,32 +28,22 @@ class BinaryWriter(Protocol):
 
 
 def write_path(path: str | os.PathLike[str], pieces: Sequence[memoryview]) -> int:
-    """Write the pieces to a file so that nobody ever sees half of it; return the bytes written.
+    """Write a trace's pieces to a path; return the bytes written.
 
-    They go to a temporary file in the same folder, which then takes the path's place. What was
-    there before stays if anything fails, and nothing else is left behind. A path that is a device
-    or a pipe is written to directly.
+    A file gets all of it or keeps what it had: see :func:`flightrec.newfile.new_file`. It is not
+    synced to the disk: after a power cut within the next seconds it may be empty or the old one. A
+    device, a pipe or an open file (``/dev/stdout``, ``/dev/fd/N``) is written to.
 
+    :raises EmptySnapshotError: there is nothing to write; the path is left alone.
     :raises OSError: the cause, as the system has it: no such folder, no permission, disk full.
     """
-    target = Path(os.path.realpath(path))
-    if target.exists() and not target.is_file():
-        with target.open("wb", buffering=0) as file:
-            return write_file(file, pieces)
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    descriptor = os.open(temporary, flags | getattr(os, "O_CLOEXEC", 0), 0o666)
-    try:
-        try:
-            written = write_descriptor(descriptor, pieces)
-        finally:
-            os.close(descriptor)
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return written
+    if sum(map(len, pieces)) <= _HEADER_BYTES:
+        raise EmptySnapshotError(
+            f"there is nothing to write to {os.fspath(path)}, which was left as it was: no "
+            "generation of the trace is complete yet. Flush, or wait a second."
+        )
+    with open_output(path) as descriptor:
+        return write_descriptor(descriptor, pieces)
 
 
 def write_descriptor(descriptor: int, pieces: Sequence[memoryview]) -> int:
@@ -61,13 +55,34 @@ def write_descriptor(descriptor: int, pieces: Sequence[memoryview]) -> int:
     waiting = [piece for piece in pieces if len(piece)]
     first = 0
     while first < len(waiting):
-        written = os.writev(descriptor, waiting[first : first + _PIECES])
+        try:
+            written = os.writev(descriptor, waiting[first : first + _PIECES])
+        except BlockingIOError:  # somebody has set a pipe or terminal so: wait as if it were not
+            _await_room(descriptor)
+            continue
         while first < len(waiting) and written >= len(waiting[first]):
             written -= len(waiting[first])
             first += 1
         if written:
             waiting[first] = waiting[first][written:]
     return total
+
+
+def _await_room(descriptor: int) -> None:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLOUT)
+    poll.poll()
+
+
+class DescriptorFile:
+    """A file descriptor of somebody else's as a binary writer, which takes all that it is given."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def write(self, data: memoryview, /) -> int:
+        """Write the bytes, and return how many."""
+        return write_descriptor(self._descriptor, [data])
 
 
 def write_file(file: BinaryWriter, pieces: Iterable[memoryview]) -> int:

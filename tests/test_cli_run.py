@@ -293,16 +293,44 @@ def test_ignored_signal_stays_ignored(runner: Runner, ends: Path) -> None:
 
 
 def test_dump_while_it_runs(runner: Runner, ends: Path, judge: Judge) -> None:
-    """SIGUSR1 has the snapshot written, and the program goes on."""
+    """SIGUSR1 has a snapshot written, each with the next number, and the program goes on."""
     running = runner.start(ends, "dump")
     running.expect("ready")
-    running.signal(signal.SIGUSR1)
-    until(runner.snapshot.exists, "the snapshot")
-    assert last_words(judge.events(runner.snapshot))
+    for number in (1, 2):
+        running.signal(signal.SIGUSR1)
+        until((runner.folder / f"s-{number}.trace").exists, "the snapshot")
+    assert not runner.snapshot.exists()
+    assert last_words(judge.events(runner.folder / "s-1.trace"))
     running.write("\n")
     ended = running.finish()
     assert (ended.status, ended.out) == (0, "ready\ndone\n")
-    assert ended.said.count("flightrec: ") == 2
+    assert ended.said.count("flightrec: ") == 3
+    for name in ("s", "s-1", "s-2"):
+        assert f"{name}.trace: " in ended.said
+        judge.check(runner.folder / f"{name}.trace")
+
+
+def test_dump_of_another_run_stays(runner: Runner, ends: Path) -> None:
+    """A dump takes a number that no file has yet."""
+    (runner.folder / "s-1.trace").write_bytes(b"of another run")
+    running = runner.start(ends, "dump")
+    running.expect("ready")
+    running.signal(signal.SIGUSR1)
+    until((runner.folder / "s-2.trace").exists, "the snapshot")
+    assert (runner.folder / "s-1.trace").read_bytes() == b"of another run"
+    running.write("\n")
+    running.finish()
+
+
+def test_dump_by_another_signal(runner: Runner, ends: Path, judge: Judge) -> None:
+    """--dump-signal names another signal, for a program that uses SIGUSR1 itself."""
+    running = runner.start(ends, "dump", options=["--dump-signal", "usr2"])
+    running.expect("ready")
+    running.signal(signal.SIGUSR2)
+    until((runner.folder / "s-1.trace").exists, "the snapshot")
+    judge.check(runner.folder / "s-1.trace")
+    running.signal(signal.SIGUSR1)  # is nobody's now, as without flightrec
+    assert running.finish().status in (-signal.SIGUSR1, 128 + signal.SIGUSR1)
 
 
 def test_dump_that_cannot_be_written(runner: Runner, ends: Path) -> None:
@@ -410,9 +438,7 @@ def test_one_workload_needs_no_name(
     """A library with several workloads says which there are; a program has one, its main."""
     ended = runner.run(libraries("works"))
     assert ended.status == 2
-    assert "several workloads; choose with --workload: ('echo', 'fail', 'panic', 'wait')" in (
-        ended.said
-    )
+    assert "several workloads; choose with --workload: echo, fail, panic, wait" in (ended.said)
     assert runner.run(ends, "return", options=["--workload", "main"]).status == 0
 
 
@@ -446,13 +472,19 @@ def test_library_of_c_functions(runner: Runner, libraries: Callable[[str], Path]
         ("pingpong", ["pairs"], "not an argument: 'pairs'; write KEY=VALUE"),
         ("pingpong", ["--", "x"], "a workload's arguments are KEY=VALUE: 'x'"),
         ("pingpong", ["--workload"], "expected one argument"),
-        ("pingpong", ["-o", "no/such/s.trace"], "cannot be written to no/such/s.trace"),
-        ("pingpong", ["-o", "."], "cannot be written to .; choose with -o FILE"),
-        ("pingpong", ["--max-bytes", "0"], "a size must be at least one byte"),
+        ("pingpong", ["-o", "text.so/s.trace"], "text.so/s.trace: Not a directory"),
+        ("pingpong", ["-o", "."], "Is a directory"),
+        ("pingpong", ["-o", "/dev/fd/99"], "Bad file descriptor"),
+        ("pingpong", ["--workload", "x"], "pingpong is itself a workload: --workload x is for"),
+        ("pingpong", ["pairs=1", "pairs=2"], "pairs is given twice"),
+        ("pingpong", ["--max-bytes", "10"], "needs its unit: '10'; write it as 10MiB"),
+        ("pingpong", ["--dump-signal", "x"], "there is no signal 'x'; write it as SIGUSR2"),
+        ("pingpong", ["--dump-signal", "SIGKILL"], "SIGKILL cannot ask for a dump"),
+        ("pingpong", ["--max-bytes", "0MiB"], "a size must be at least one byte"),
         ("pingpong", ["--duration", "3"], "write it with its unit"),
         ("pingpong", ["--experiment", "x"], "invalid choice"),
         ("{ends}", ["x=1"], "a program's arguments go behind --: x"),
-        ("{ends}", ["--workload", "x"], "has no workload 'x', only ('main',)"),
+        ("{ends}", ["--workload", "x"], "has no workload 'x', only main"),
     ],
 )
 def test_wrong_usage(
@@ -473,7 +505,7 @@ def test_wrong_usage(
 # ---- the status line
 
 
-def on_a_terminal(command: Sequence[str | Path], folder: Path) -> tuple[int, str]:
+def on_a_terminal(command: Sequence[object], folder: Path) -> tuple[int, str]:
     """Run a command whose standard error is a terminal; return its status and what it wrote."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -503,11 +535,20 @@ RUN_FOREVER = ("-m", "flightrec", "run", "--duration", "500ms", "-o", "s.trace")
 
 def test_status_line_on_a_terminal(runner: Runner, ends: Path) -> None:
     """On a terminal one line shows the window as it grows, and makes room for the last word."""
-    command: list[str | Path] = [sys.executable, *RUN_FOREVER, ends, "--", "forever"]
+    command = [sys.executable, *RUN_FOREVER, "pingpong"]
     status, text = on_a_terminal(command, runner.folder)
     assert status == 0
-    assert re.search(r"\rwindow \d.*; \d+ batches, \d+ generations\x1b\[K", text)
+    assert re.search(r"\r\x1b\[Kwindow \d.*; \d+ batches, \d+ generation", text)
     assert re.search(r"\r\x1b\[Kflightrec: s\.trace: [^\r\n]*\r\n\Z", text)
+
+
+def test_status_line_of_a_program(runner: Runner, ends: Path) -> None:
+    """With a program there is a status line only by --status."""
+    command = [sys.executable, *RUN_FOREVER]
+    _, text = on_a_terminal([*command, ends, "--", "forever"], runner.folder)
+    assert len(text.splitlines()) == 1
+    _, text = on_a_terminal([*command, "--status", ends, "--", "forever"], runner.folder)
+    assert "\x1b[Kwindow " in text
 
 
 def test_no_status_line_elsewhere(runner: Runner, ends: Path) -> None:
@@ -518,6 +559,6 @@ def test_no_status_line_elsewhere(runner: Runner, ends: Path) -> None:
 
 def test_quiet(runner: Runner, ends: Path) -> None:
     """-q says nothing, on a terminal neither."""
-    command: list[str | Path] = [sys.executable, *RUN_FOREVER, "-q", ends, "--", "forever"]
+    command = [sys.executable, *RUN_FOREVER, "-q", ends, "--", "forever"]
     assert on_a_terminal(command, runner.folder) == (0, "")
     assert (runner.folder / "s.trace").exists()

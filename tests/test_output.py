@@ -5,8 +5,6 @@ from __future__ import annotations
 import contextlib
 import io
 import os
-import stat
-import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -114,16 +112,17 @@ def test_reader_never_sees_half(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="POSIX permissions")
-@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
-def test_permissions(tmp_path: Path, umask: int) -> None:
-    """A new file has the permissions of any new file: what the umask leaves."""
-    before = os.umask(umask)
-    try:
-        _write(tmp_path / "x")
-    finally:
-        os.umask(before)
-    assert stat.S_IMODE((tmp_path / "x").stat().st_mode) == 0o666 & ~umask
+@pytest.mark.skipif(not hasattr(os, "writev"), reason="this system does not write so")
+def test_pipe_that_does_not_block() -> None:
+    """A full pipe that was made non-blocking is waited for, as if it were not."""
+    read, write = os.pipe()
+    os.set_blocking(write, False)
+    big = [*PIECES, memoryview(bytes(300_000))]
+    with open(read, "rb") as reader, open(write, "wb", buffering=0) as writer:  # noqa: PTH123
+        reading = Thread(reader.read)
+        assert write_path(f"/dev/fd/{writer.fileno()}", big) == len(WHOLE) + 300_000
+        writer.close()
+        assert reading.result() == WHOLE + bytes(300_000)
 
 
 def test_symlink(tmp_path: Path) -> None:
@@ -184,8 +183,17 @@ def test_many_pieces(tmp_path: Path) -> None:
     pieces = [memoryview(bytes([n % 256]) * (n % 5)) for n in range(5000)]
     assert write_path(tmp_path / "x", pieces) == sum(map(len, pieces))
     assert (tmp_path / "x").read_bytes() == b"".join(pieces)
-    assert write_path(tmp_path / "empty", []) == 0
-    assert (tmp_path / "empty").read_bytes() == b""
+
+
+@pytest.mark.parametrize("pieces", [[], [memoryview(b"go 1.26 trace\0\0\0")]])
+def test_nothing_to_write(tmp_path: Path, pieces: list[memoryview]) -> None:
+    """Nothing, or a header alone, is an error that leaves the file that was there alone."""
+    target = tmp_path / "x"
+    target.write_bytes(b"a good trace")
+    with pytest.raises(flightrec.EmptySnapshotError, match=r"nothing to write to .*x, which was"):
+        write_path(target, pieces)
+    assert target.read_bytes() == b"a good trace"
+    assert list(tmp_path.iterdir()) == [target]
 
 
 def test_system_writes_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

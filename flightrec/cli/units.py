@@ -6,10 +6,9 @@ import argparse
 import math
 import re
 
-__all__ = ["duration", "format_duration", "format_size", "size"]
+__all__ = ["count", "duration", "format_duration", "format_size", "size"]
 
 _SIZES = {
-    "": 1,
     "b": 1,
     "kb": 10**3,
     "mb": 10**6,
@@ -23,11 +22,15 @@ _NUMBER = re.compile(r"\s*(\d+(?:\.\d+)?|\.\d+)\s*([A-Za-zµ]*)\s*")
 
 
 def size(text: str) -> int:
-    """Read a size such as ``10MiB``, ``64KiB``, ``1GB`` or ``4096``, in bytes.
+    """Read a size such as ``10MiB``, ``64KiB``, ``1GB`` or ``4096B``, in bytes.
 
-    :raises argparse.ArgumentTypeError: it is not one, or is zero.
+    :raises argparse.ArgumentTypeError: it is not one, is zero or has no unit.
     """
     match = _NUMBER.fullmatch(text)
+    if match is not None and not match[2]:
+        raise argparse.ArgumentTypeError(
+            f"a size needs its unit: {text!r}; write it as {match[1]}MiB, or {match[1]}B for bytes"
+        )
     unit = _SIZES.get(match[2].lower()) if match else None
     if match is None or unit is None:
         raise argparse.ArgumentTypeError(f"not a size: {text!r}; write it as 10MiB, 64KiB or 1GB")
@@ -78,3 +81,8 @@ def format_duration(seconds: float) -> str:
     if seconds >= 1e-3:
         return f"{seconds * 1e3:.0f} ms"
     return f"{seconds * 1e6:.0f} µs"
+
+
+def count(n: int, noun: str) -> str:
+    """Write a number of things for people, such as ``1 event`` or ``2 events``."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"

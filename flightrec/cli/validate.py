@@ -67,7 +67,7 @@ def run(args: argparse.Namespace) -> int:
         _tell_go(f"  {name}", verdict)
         return 1
     if verdict.events != reading.events and toolchain.version >= _SAME_EVENTS:
-        print(f"  but {name} has {_count(verdict.events)}: flightrec and it disagree")
+        print(f"  but {name} has {_events(verdict.events)}: flightrec and it disagree")
         return 1
     return 0
 
@@ -92,7 +92,7 @@ def _read(file: str) -> _Reading:
 def _tell(subject: str, reading: _Reading, by: str) -> None:
     suffix = f" ({by})" if by else ""
     if reading.error is None:
-        print(f"{subject}: valid, {_count(reading.events)}{suffix}")
+        print(f"{subject}: valid, {_events(reading.events)}{suffix}")
     else:
         print(f"{subject}: not a valid trace: {reading.error}{suffix}")
         print(f"  it stopped {_after(reading.events)}")
@@ -100,7 +100,7 @@ def _tell(subject: str, reading: _Reading, by: str) -> None:
 
 def _tell_go(subject: str, verdict: Verdict) -> None:
     if verdict.valid:
-        print(f"{subject}: valid, {_count(verdict.events)}")
+        print(f"{subject}: valid, {_events(verdict.events)}")
         return
     print(f"{subject}: not a valid trace: {verdict.error}")
     print(f"  Go stopped {_after(verdict.events)}")
@@ -108,9 +108,11 @@ def _tell_go(subject: str, verdict: Verdict) -> None:
         print(f"  the last one: {verdict.last_event}")
 
 
-def _count(events: int) -> str:
-    return f"{events} event{'' if events == 1 else 's'}"
-
-
 def _after(events: int) -> str:
-    return f"after {_count(events)}" if events else "before any event"
+    return f"after {_events(events)}" if events else "before any event"
+
+
+def _events(n: int) -> str:
+    from flightrec.cli.units import count
+
+    return count(n, "event")
