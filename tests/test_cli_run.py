@@ -535,7 +535,7 @@ RUN_FOREVER = ("-m", "flightrec", "run", "--duration", "500ms", "-o", "s.trace")
 
 def test_status_line_on_a_terminal(runner: Runner, ends: Path) -> None:
     """On a terminal one line shows the window as it grows, and makes room for the last word."""
-    command = [sys.executable, *RUN_FOREVER, "pingpong"]
+    command = [sys.executable, *RUN_FOREVER, "idle"]
     status, text = on_a_terminal(command, runner.folder)
     assert status == 0
     assert re.search(r"\r\x1b\[Kwindow \d.*; \d+ batches, \d+ generation", text)

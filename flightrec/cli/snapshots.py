@@ -122,10 +122,9 @@ class SnapshotWriter:
 
         Also tells if the window was too small for the age that was asked for.
         """
-        return self._write(self._save_last)
-
-    def _save_last(self, snapshot: Snapshot) -> tuple[str, int]:
-        saved = self._file.save(snapshot)
+        snapshot = self._write(self._file.save)
+        if snapshot is None:
+            return False
         short = shortfall(
             reach=_reach(snapshot),
             min_age=self._recorder.min_age,
@@ -135,11 +134,11 @@ class SnapshotWriter:
         )
         if short is not None:
             self._voice.say(f"flightrec: {short}")
-        return saved
+        return True
 
     def write_dump(self) -> bool:
         """Write a snapshot while the program goes on; return whether that went well."""
-        return self._write(self._file.save_dump)
+        return self._write(self._file.save_dump) is not None
 
     def _write(self, save: Callable[[Snapshot], tuple[str, int]]) -> bool:
         with self.writing:
@@ -148,9 +147,9 @@ class SnapshotWriter:
                 name, nbytes = save(snapshot)
             except Exception as exc:
                 self._voice.say(f"flightrec: no snapshot: {_reason(exc)}", always=True)
-                return False
+                return None
             self._tell(snapshot, name, nbytes)
-            return True
+            return snapshot
 
     def _take(self) -> Snapshot:
         from flightrec import EmptySnapshotError, FlightRecorderError
