@@ -140,7 +140,7 @@ class SnapshotWriter:
         """Write a snapshot while the program goes on; return whether that went well."""
         return self._write(self._file.save_dump) is not None
 
-    def _write(self, save: Callable[[Snapshot], tuple[str, int]]) -> bool:
+    def _write(self, save: Callable[[Snapshot], tuple[str, int]]) -> Snapshot | None:
         with self.writing:
             try:
                 snapshot = self._take()
