@@ -6,13 +6,14 @@ Exit codes: 0 done; 1 the thing checked is not so; 2 wrong usage or environment.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import importlib.util
-import os
 import sys
 from collections.abc import Sequence
 
 from flightrec._version import __version__
+from flightrec.cli.streams import discard_output, prepare_streams
 from flightrec.errors import FlightRecorderError
 
 __all__ = ["DONE", "NOT_SO", "UNUSABLE", "main"]
@@ -43,28 +44,43 @@ def main(argv: Sequence[str] | None = None) -> int:
     An error of flightrec's own, or of the operating system, is shown in one sentence without a
     traceback. Ctrl-C ends with 130, as a shell reports it.
     """
+    prepare_streams()
+    code = _run(sys.argv[1:] if argv is None else list(argv))
+    # What is still buffered must fail here, where it can be reported, not at exit.
     try:
-        args = _parse(sys.argv[1:] if argv is None else list(argv))
-        code = args.run(args)
-        # What is still buffered must fail here, where it can be reported, not at exit.
         sys.stdout.flush()
+    except BrokenPipeError:
+        discard_output()  # the reader went away (`flightrec events … | head`), which is no error
+    except OSError as exc:
+        discard_output()
+        _complain(f"standard output: {exc.strerror or exc}")
+        return code or UNUSABLE
+    return code
+
+
+def _run(argv: list[str]) -> int:
+    try:
+        args = _parse(argv)
+        code = args.run(args)
     except SystemExit as exc:  # argparse: wrong usage, --help, --version
         return exc.code if isinstance(exc.code, int) else UNUSABLE
     except BrokenPipeError:
-        # The reader went away (`flightrec events … | head`), which is not an error. Python would
-        # flush once more at exit, and complain: give it somewhere to flush to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
+        return DONE  # as when it is noticed at the end only
     except FlightRecorderError as exc:
-        print(f"flightrec: {exc}", file=sys.stderr)
+        _complain(str(exc))
         return UNUSABLE
     except OSError as exc:
         subject = f"{exc.filename}: " if exc.filename is not None else ""
-        print(f"flightrec: {subject}{exc.strerror or exc}", file=sys.stderr)
+        _complain(f"{subject}{exc.strerror or exc}")
         return UNUSABLE
     except KeyboardInterrupt:
         return 130
     return code if isinstance(code, int) else DONE
+
+
+def _complain(sentence: str) -> None:
+    with contextlib.suppress(OSError, ValueError):  # standard error is gone: the status remains
+        print(f"flightrec: {sentence}", file=sys.stderr)
 
 
 def _parse(argv: list[str]) -> argparse.Namespace:
