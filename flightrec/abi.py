@@ -189,6 +189,8 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ),
     ("flightrec_session_count", (), ctypes.c_uint64),
     ("flightrec_workload_names", (_buffer, _size, _size_p), _status),
+    ("flightrec_workload_describe", (_buffer, _size, _size_p), _status),
+    ("flightrec_workload_check", (_text, _text, _error_p), _status),
     ("flightrec_workload_start", (_text, _text, _handle_p, _error_p), _status),
     ("flightrec_workload_cancel", (_handle, _error_p), _status),
     ("flightrec_workload_next", (_handle_p, _error_p), _status),

@@ -334,6 +334,24 @@ func flightrec_workload_names(text *C.char, capacity C.size_t, length *C.size_t)
 	})
 }
 
+//export flightrec_workload_describe
+func flightrec_workload_describe(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
+	return answer(nil, func() error {
+		all, err := json.Marshal(describeWorkloads())
+		if err != nil {
+			return err
+		}
+		return put(all, text, capacity, length)
+	})
+}
+
+//export flightrec_workload_check
+func flightrec_workload_check(name, arguments C.flightrec_text, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		return checkArguments(goText(name), json.RawMessage(goText(arguments)))
+	})
+}
+
 //export flightrec_workload_start
 func flightrec_workload_start(name, arguments C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {

@@ -95,7 +95,7 @@ func startWorkload(name string, args json.RawMessage) (uint64, error) {
 	workload, known := workloads[name]
 	workloadsMu.Unlock()
 	if !known {
-		return 0, fmt.Errorf("%w: no workload %q is registered; there are %v", errUnknown, name, workloadNames())
+		return 0, unknownWorkload(name)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	e := &execution{cancel: cancel}

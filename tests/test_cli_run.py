@@ -438,7 +438,7 @@ def test_one_workload_needs_no_name(
     """A library with several workloads says which there are; a program has one, its main."""
     ended = runner.run(libraries("works"))
     assert ended.status == 2
-    assert "several workloads; choose with --workload: echo, fail, panic, wait" in (ended.said)
+    assert "several workloads; choose with --workload: echo, fail, panic, sum, wait" in (ended.said)
     assert runner.run(ends, "return", options=["--workload", "main"]).status == 0
 
 
@@ -450,6 +450,25 @@ def test_workload_of_a_package(runner: Runner, judge: Judge) -> None:
     assert ended.status == 0, ended.err
     assert json.loads(ended.out) == {"n": 1, "list": [1, 2], "word": "some text"}
     assert any(e.kind == "Log" for e in judge.events(runner.snapshot))
+
+
+def test_workload_with_typed_arguments(
+    runner: Runner, libraries: Callable[[str], Path], judge: Judge
+) -> None:
+    """Where text is wanted, a value that looks like a number is text."""
+    given = ["--workload", "sum", "first=1", "more=[2, 3]", "label=5"]
+    ended = runner.run(libraries("works"), options=given)
+    assert (ended.status, ended.out) == (0, "6\n"), ended.err
+    judge.check(runner.snapshot)
+
+
+def test_duration_of_a_workload_without_one(
+    runner: Runner, libraries: Callable[[str], Path], judge: Judge
+) -> None:
+    """A workload that has no duration is cancelled after --duration, with status 0."""
+    options = ["--workload", "wait", "--duration", "300ms"]
+    assert runner.run(libraries("works"), options=options).status == 0
+    judge.check(runner.snapshot)
 
 
 # ---- what cannot be run
@@ -476,6 +495,10 @@ def test_library_of_c_functions(runner: Runner, libraries: Callable[[str], Path]
         ("pingpong", ["-o", "."], "Is a directory"),
         ("pingpong", ["-o", "/dev/fd/99"], "Bad file descriptor"),
         ("pingpong", ["--workload", "x"], "pingpong is itself a workload: --workload x is for"),
+        ("pingpong", ["pears=1"], "there is no argument pears; did you mean pairs? There is dur"),
+        ("pingpong", ["pairs=x"], 'pairs must be a whole number, not "x"'),
+        ("pingpong", ["pairs=0"], "pairs must be at least 1, not 0"),
+        ("pingpnog", [], "bundled workload 'pingpnog'; did you mean pingpong? The workloads are"),
         ("pingpong", ["pairs=1", "pairs=2"], "pairs is given twice"),
         ("pingpong", ["--max-bytes", "10"], "needs its unit: '10'; write it as 10MiB"),
         ("pingpong", ["--dump-signal", "x"], "there is no signal 'x'; write it as SIGUSR2"),
@@ -493,6 +516,7 @@ def test_wrong_usage(
     """What cannot be run is refused with status 2 and a sentence, before any Go code runs."""
     (tmp_path / "text.so").write_text("not a library")
     (tmp_path / "main.go").write_text("package main")
+    (tmp_path / "pingpong.trace").write_text("a good trace")
     ended = Running(
         [sys.executable, "-m", "flightrec", "run", target.format(ends=ends), *words], cwd=tmp_path
     ).finish()
@@ -500,6 +524,7 @@ def test_wrong_usage(
     assert message in ended.err
     assert "Traceback" not in ended.err
     assert ended.out == ""
+    assert (tmp_path / "pingpong.trace").read_text() == "a good trace"
 
 
 # ---- the status line

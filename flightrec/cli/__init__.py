@@ -24,6 +24,7 @@ DONE, NOT_SO, UNUSABLE = 0, 1, 2
 _COMMANDS = (
     "run",
     "build",
+    "workloads",
     "ps",
     "dump",
     "stat",

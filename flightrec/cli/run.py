@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from flightrec.cli.arguments import read_words, workload_arguments
 from flightrec.cli.options import UsageError, add_build_options
 from flightrec.cli.signals import SignalHandlers, dump_signal
 from flightrec.cli.units import duration, size
@@ -95,20 +95,19 @@ def run(args: argparse.Namespace) -> int:
     from flightrec.cli.target import load_target, short_name
     from flightrec.cli.voice import Voice
 
-    settings = _settings(args.words)
+    given = read_words(args.words)
     file = SnapshotFile(args.output, f"{short_name(args.target)}.trace")
     file.check()
     runtime, name = load_target(args)
     if name == MAIN:
-        if settings:
-            raise UsageError(f"a program's arguments go behind --: {' '.join(settings)}")
+        if given:
+            raise UsageError(f"a program's arguments go behind --: {' '.join(args.words)}")
         arguments: dict[str, Any] = {"args": [args.target, *args.rest]}
+        seconds = args.duration
     else:
         if args.rest:
             raise UsageError(f"a workload's arguments are KEY=VALUE: {args.rest[0]!r}")
-        arguments = settings
-        if args.duration is not None:
-            arguments.setdefault("duration", args.duration)
+        arguments, seconds = workload_arguments(runtime, name, given, args.duration)
     recorder = flightrec.FlightRecorder(
         runtime,
         min_age=args.min_age,
@@ -119,7 +118,7 @@ def run(args: argparse.Namespace) -> int:
     voice = Voice(quiet=args.quiet, status=_wants_status(args, name == MAIN))
     snapshots = SnapshotWriter(recorder, file, voice)
     signals = SignalHandlers(dump=args.dump_signal)
-    return Session(recorder, snapshots, voice, signals).run(name, arguments, args.duration)
+    return Session(recorder, snapshots, voice, signals).run(name, arguments, seconds)
 
 
 def _wants_status(args: argparse.Namespace, is_program: bool) -> bool:
@@ -132,20 +131,3 @@ def _wants_status(args: argparse.Namespace, is_program: bool) -> bool:
             "there: redirect it (> FILE)"
         )
     return True
-
-
-def _settings(words: list[str]) -> dict[str, Any]:
-    settings: dict[str, Any] = {}
-    for word in words:
-        key, equals, value = word.partition("=")
-        if not equals or not key:
-            raise UsageError(
-                f"not an argument: {word!r}; write KEY=VALUE, or a program's behind --"
-            )
-        if key in settings:
-            raise UsageError(f"{key} is given twice")
-        try:
-            settings[key] = json.loads(value)
-        except ValueError:
-            settings[key] = value
-    return settings

@@ -52,7 +52,7 @@ class Session:
     def run(self, name: str, arguments: dict[str, Any], seconds: float | None) -> int:
         """Run it to its end; return its exit status.
 
-        :param seconds: stop a program after so long, with status 0.
+        :param seconds: stop it after so long, with status 0.
         """
         self._runtime.on_departure(self._departs, as_program=True)
         handle = None
@@ -64,9 +64,8 @@ class Session:
             status = self._wait(name, handle, seconds)
         except Stopped as stopped:
             status = 128 + stopped.number
-            if handle is not None and name != MAIN:
-                handle.cancel()
-                handle.wait(_GRACE_SECONDS)
+            if handle is not None:
+                _cancel(name, handle)
         self._signals.stopping = True  # a signal meanwhile must not cost the snapshot
         with self._snapshots.writing:
             written = self._recorder.enabled and self._snapshots.write_last()
@@ -82,12 +81,13 @@ class Session:
     def _wait(self, name: str, handle: WorkloadHandle, seconds: float | None) -> int:
         from flightrec import WorkloadError, WorkloadPanicError
 
-        ends = time.monotonic() + seconds if seconds is not None and name == MAIN else None
+        ends = None if seconds is None else time.monotonic() + seconds
         while not handle.wait(_until(ends)):
             if self._signals.dump_wanted:
                 self._signals.dump_wanted = False
                 self._snapshots.write_dump()
             if ends is not None and time.monotonic() >= ends:
+                _cancel(name, handle)
                 return 0
             self._show_status()
         try:
@@ -120,6 +120,12 @@ class Session:
             f"window {format_size(stats.window_bytes)}, {format_duration(stats.age_ns / 1e9)}; "
             f"{stats.total_batches} batches, {count(stats.total_generations, 'generation')}"
         )
+
+
+def _cancel(name: str, handle: WorkloadHandle) -> None:
+    if name != MAIN:  # which cannot be cancelled
+        handle.cancel()
+        handle.wait(_GRACE_SECONDS)
 
 
 def _until(ends: float | None) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,9 +40,11 @@ def load_target(args: argparse.Namespace) -> tuple[GoRuntime, str]:
     else:
         runtime = flightrec.load()
         if args.target not in runtime.workloads():
+            near = difflib.get_close_matches(args.target, runtime.workloads(), n=1)
+            hint = f"did you mean {near[0]}? The" if near else "the"
             raise UsageError(
-                f"there is no folder, library or bundled workload {args.target!r}; the workloads "
-                f"are {', '.join(runtime.workloads())}"
+                f"there is no folder, library or bundled workload {args.target!r}; {hint} "
+                f"workloads are {', '.join(runtime.workloads())}"
             )
         if args.workload not in (None, args.target):
             raise UsageError(

@@ -194,6 +194,16 @@ uint64_t flightrec_session_count(void);
 /* The names of the registered workloads, as a JSON array of strings. */
 int32_t flightrec_workload_names(char *text, size_t capacity, size_t *length);
 
+/* What is known of the registered workloads, as a JSON array of
+ * {"name", "summary", "arguments": null or [{"name", "type", "default", "help"}]}. */
+int32_t flightrec_workload_describe(char *text, size_t capacity, size_t *length);
+
+/* Finds out whether a workload would refuse arguments, and runs nothing.
+ * FLIGHTREC_ERROR: it would; the text says why.
+ * FLIGHTREC_UNKNOWN: no such workload. */
+int32_t flightrec_workload_check(flightrec_text name, flightrec_text arguments,
+                                 flightrec_error *error);
+
 /* Starts a workload on a goroutine of its own. arguments: JSON.
  * FLIGHTREC_UNKNOWN: no such workload. */
 int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t *workload,

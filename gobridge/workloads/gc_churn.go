@@ -2,7 +2,6 @@ package workloads
 
 import (
 	"context"
-	"errors"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -10,8 +9,8 @@ import (
 
 type gcChurnArgs struct {
 	Common
-	Goroutines int `json:"goroutines"` // that allocate; 0: 2
-	LiveBytes  int `json:"live_bytes"` // kept alive by each; 0: 1 MiB
+	Goroutines int `json:"goroutines" default:"2" min:"1" help:"that allocate"`
+	LiveBytes  int `json:"live_bytes" default:"1048576" min:"1" help:"kept alive by each"`
 }
 
 type gcChurnResult struct {
@@ -27,9 +26,6 @@ type node struct {
 // gcChurn allocates small linked objects and keeps a window of them alive, so that the garbage
 // collector runs all the time, with marking to do, assists and sweeping.
 func gcChurn(ctx context.Context, args gcChurnArgs) (gcChurnResult, error) {
-	if err := errors.Join(positive("goroutines", &args.Goroutines, 2), positive("live_bytes", &args.LiveBytes, 1<<20)); err != nil {
-		return gcChurnResult{}, err
-	}
 	const nodeBytes = 128 // with the allocator's size class
 	keep := max(args.LiveBytes/nodeBytes, 1)
 	var before, after runtime.MemStats

@@ -15,8 +15,8 @@ import (
 
 type httpServerArgs struct {
 	Common
-	Clients   int `json:"clients"`    // concurrent clients; 0: 4
-	BodyBytes int `json:"body_bytes"` // of a response; 0: 1024
+	Clients   int `json:"clients" default:"4" min:"1" help:"concurrent clients"`
+	BodyBytes int `json:"body_bytes" default:"1024" min:"1" help:"of a response"`
 }
 
 type httpServerResult struct {
@@ -27,9 +27,6 @@ type httpServerResult struct {
 
 // httpServer runs a net/http server on loopback and clients that ask it as fast as it answers.
 func httpServer(ctx context.Context, args httpServerArgs) (httpServerResult, error) {
-	if err := errors.Join(positive("clients", &args.Clients, 4), positive("body_bytes", &args.BodyBytes, 1024)); err != nil {
-		return httpServerResult{}, err
-	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return httpServerResult{}, err

@@ -7,7 +7,7 @@ import (
 
 type idleArgs struct {
 	Common
-	Goroutines int `json:"goroutines"` // that do nothing; 0: 1000
+	Goroutines int `json:"goroutines" default:"1000" min:"1" help:"that do nothing"`
 }
 
 type idleResult struct {
@@ -16,9 +16,6 @@ type idleResult struct {
 
 // idle parks goroutines: each announces itself in every generation and does nothing else.
 func idle(ctx context.Context, args idleArgs) (idleResult, error) {
-	if err := positive("goroutines", &args.Goroutines, 1000); err != nil {
-		return idleResult{}, err
-	}
 	parked := make(chan struct{})
 	var all sync.WaitGroup
 	all.Add(args.Goroutines)

@@ -2,14 +2,13 @@ package workloads
 
 import (
 	"context"
-	"errors"
 	"sync"
 )
 
 type mutexArgs struct {
 	Common
-	Goroutines int `json:"goroutines"` // that want the lock; 0: 8
-	Spin       int `json:"spin"`       // loop turns while holding it; 0: 1000
+	Goroutines int `json:"goroutines" default:"8" min:"1" help:"that want the lock"`
+	Spin       int `json:"spin" default:"1000" min:"1" help:"loop turns while holding it"`
 }
 
 type mutexResult struct {
@@ -18,9 +17,6 @@ type mutexResult struct {
 
 // mutex has goroutines contend for one lock.
 func mutex(ctx context.Context, args mutexArgs) (mutexResult, error) {
-	if err := errors.Join(positive("goroutines", &args.Goroutines, 8), positive("spin", &args.Spin, 1000)); err != nil {
-		return mutexResult{}, err
-	}
 	var lock sync.Mutex
 	var acquisitions, work int64
 	var all sync.WaitGroup

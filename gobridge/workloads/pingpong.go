@@ -8,7 +8,7 @@ import (
 
 type pingpongArgs struct {
 	Common
-	Pairs int `json:"pairs"` // pairs of goroutines; 0: 4
+	Pairs int `json:"pairs" default:"4" min:"1" help:"pairs of goroutines"`
 }
 
 type pingpongResult struct {
@@ -18,9 +18,6 @@ type pingpongResult struct {
 // pingpong passes a token back and forth over unbuffered channels, in pairs of goroutines: almost
 // nothing but scheduling, the tracer's worst case.
 func pingpong(ctx context.Context, args pingpongArgs) (pingpongResult, error) {
-	if err := positive("pairs", &args.Pairs, 4); err != nil {
-		return pingpongResult{}, err
-	}
 	var roundtrips atomic.Int64
 	var all sync.WaitGroup
 	for range args.Pairs {

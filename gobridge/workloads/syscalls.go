@@ -11,8 +11,8 @@ import (
 
 type syscallsArgs struct {
 	Common
-	Goroutines int `json:"goroutines"`  // that read and write a file each; 0: 4
-	BlockBytes int `json:"block_bytes"` // of a read or write; 0: 4096
+	Goroutines int `json:"goroutines" default:"4" min:"1" help:"that read and write a file each"`
+	BlockBytes int `json:"block_bytes" default:"4096" min:"1" help:"of a read or write"`
 }
 
 type syscallsResult struct {
@@ -21,9 +21,6 @@ type syscallsResult struct {
 
 // syscalls writes and reads back temporary files.
 func syscalls(ctx context.Context, args syscallsArgs) (syscallsResult, error) {
-	if err := errors.Join(positive("goroutines", &args.Goroutines, 4), positive("block_bytes", &args.BlockBytes, 4096)); err != nil {
-		return syscallsResult{}, err
-	}
 	var operations atomic.Int64
 	failures := make([]error, args.Goroutines)
 	var all sync.WaitGroup
