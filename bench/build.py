@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from flightrec.errors import ToolchainError
-from flightrec.gobuild.bundled import LIBRARY_SUFFIX, bridge_source
+from flightrec.gobuild.bundled import LIBRARY_SUFFIX, build_bridge
 from flightrec.toolchain import Toolchain, find_toolchain
 
 __all__ = ["FOLDER", "build_library"]
@@ -28,21 +28,8 @@ def build_library() -> tuple[Path, Toolchain]:
             "recorder of its own to compare with: the benchmarks need Go 1.25 or newer. Name one "
             "with FLIGHTREC_GO."
         )
-    toolchain.require_c_compiler()
     library = FOLDER / f"libbench{LIBRARY_SUFFIX}"
-    library.parent.mkdir(parents=True, exist_ok=True)
     # The bundled library's flags, so that what is measured is what is shipped; but with symbols,
     # for profilers.
-    toolchain.run(
-        "build",
-        "-buildmode=c-shared",
-        "-tags=flightrec_reference",
-        "-trimpath",
-        "-buildvcs=false",
-        "-mod=readonly",
-        f"-o={library}",
-        "./cmd/benchlib",
-        cwd=bridge_source(),
-        env={"CGO_ENABLED": "1", "GOWORK": "off", "GOFLAGS": ""},
-    )
+    build_bridge(library, toolchain, "./cmd/benchlib", "-tags=flightrec_reference")
     return library, toolchain

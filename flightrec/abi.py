@@ -162,6 +162,7 @@ _size_p = ctypes.POINTER(ctypes.c_size_t)
 PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_abi_version", (), ctypes.c_int32),
     ("flightrec_go_version", (_buffer, _size, _size_p), _status),
+    ("flightrec_overlays", (_buffer, _size, _size_p), _status),
     ("flightrec_clock_now", (), ctypes.c_uint64),
     ("flightrec_clock_units_per_second", (), ctypes.c_uint64),
     ("flightrec_setenv", (_text, _text, _error_p), _status),

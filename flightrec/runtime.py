@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import atexit
 import ctypes
+import json
 import os
 import sys
 import threading
@@ -36,6 +37,7 @@ class GoRuntime:
         self._watch_lock = threading.Lock()
         self._annotations = Annotations(library)
         self._go_version = library.text("flightrec_go_version")
+        self._overlays = tuple(map(str, json.loads(library.text("flightrec_overlays"))))
         self._units = int(library.cdll.flightrec_clock_units_per_second())
 
     @property
@@ -55,6 +57,15 @@ class GoRuntime:
     def go_version(self) -> str:
         """``runtime.Version()``: ``"go1.26.8"``."""
         return self._go_version
+
+    @property
+    def overlays(self) -> tuple[str, ...]:
+        """The changes of Go's own sources that the library was built with, by name.
+
+        ``flightrec build`` makes them all where it finds the places; ``docs/overlays.md`` says what
+        each is for. Without ``"reader-slice"``, for example, snapshots under load can take seconds.
+        """
+        return self._overlays
 
     @property
     def clock_units_per_second(self) -> int:

@@ -175,6 +175,17 @@ func flightrec_go_version(text *C.char, capacity C.size_t, length *C.size_t) C.i
 	return answer(nil, func() error { return put([]byte(runtime.Version()), text, capacity, length) })
 }
 
+//export flightrec_overlays
+func flightrec_overlays(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
+	return answer(nil, func() error {
+		names, err := json.Marshal(append([]string{}, overlays...))
+		if err != nil {
+			return err
+		}
+		return put(names, text, capacity, length)
+	})
+}
+
 //export flightrec_clock_now
 func flightrec_clock_now() C.uint64_t { return C.uint64_t(runtime_traceClockNow()) }
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 import pytest
 
 import flightrec
+from flightrec.gobuild.bundled import build_bridge
 from flightrec.toolchain import Toolchain, find_toolchain, parse_version, validate_trace
 from tests.helpers import ROOT
 from tests.trace.toolchains import toolchains
@@ -103,9 +104,9 @@ def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
     go.require_c_compiler()
     sources = [
         path
-        for folder in (TEST_LIBRARY_SOURCE, ROOT / "gobridge")
+        for folder in (TEST_LIBRARY_SOURCE, ROOT / "gobridge", ROOT / "flightrec" / "gobuild")
         for path in sorted(folder.rglob("*"))
-        if path.suffix in {".go", ".c", ".h", ".mod"} and not path.name.endswith("_test.go")
+        if path.suffix in {".go", ".c", ".h", ".mod", ".py"} and not path.name.endswith("_test.go")
     ]
     digest = hashlib.sha256(go.version_text.encode())
     for path in sources:
@@ -120,15 +121,7 @@ def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
         elif old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
             old.unlink()
     built = folder / f"{os.getpid()}" / library.name
-    go.run(
-        "build",
-        "-buildmode=c-shared",
-        "-o",
-        built,
-        ".",
-        cwd=TEST_LIBRARY_SOURCE,
-        env={"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "1"},
-    )
+    build_bridge(built, go, ".", folder=TEST_LIBRARY_SOURCE)
     built.replace(library)
     shutil.rmtree(built.parent)
     return library

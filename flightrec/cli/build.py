@@ -64,4 +64,7 @@ def run(args: argparse.Namespace) -> int:
         f"{built.toolchain.version_text}, in {took}",
         file=sys.stderr,
     )
+    for overlay in built.overlays:
+        if overlay.missing or args.verbose:
+            print(f"overlay {overlay}", file=sys.stderr)
     return 0

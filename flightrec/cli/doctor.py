@@ -48,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         mark = {True: "ok  ", False: "FAIL", None: "note"}[works]
         indented = text.replace("\n", "\n" + " " * (width + 8))
         print(f"{mark}  {subject:{width}}  {indented}")
-    can_build = all(finding.works for finding in toolchain)
+    can_build = all(finding.works is not False for finding in toolchain)
     print()
     print(f"Recording {'works' if recording.works else 'does not work'} here.")
     print(f"Building Go packages {'works' if can_build else 'does not work'} here.")
@@ -97,6 +97,7 @@ with flightrec.FlightRecorder(runtime) as recorder:
     runtime.log("flightrec", "doctor")
     nbytes = len(bytes(recorder.snapshot()))
 print(f"{runtime.go_version}, {len(runtime.workloads())} workloads, recorded {nbytes} bytes")
+print(f"overlays: {', '.join(runtime.overlays) or 'none'}")
 """
 
 
@@ -110,8 +111,8 @@ def _recording() -> Finding:
         check=False,
     )
     lines = done.stdout.splitlines()
-    if done.returncode == 0 and len(lines) == 2:
-        return Finding("recording", True, f"{lines[1]}\n{lines[0]}")
+    if done.returncode == 0 and len(lines) == 3:
+        return Finding("recording", True, f"{lines[1]}\n{lines[2]}\n{lines[0]}")
     said = done.stderr.strip().splitlines() or [f"exit status {done.returncode}, nothing said"]
     # The last line of a traceback is the error's own.
     return Finding("recording", False, said[-1].partition(": ")[2] or said[-1])
@@ -119,6 +120,7 @@ def _recording() -> Finding:
 
 def _toolchain(go: str | None) -> Iterator[Finding]:
     from flightrec.errors import ToolchainError
+    from flightrec.gobuild.overlays import DEFAULT_OVERLAYS, inspect_overlays
     from flightrec.toolchain import find_toolchain
 
     try:
@@ -134,3 +136,7 @@ def _toolchain(go: str | None) -> Iterator[Finding]:
         yield Finding("C compiler", False, str(exc))
     else:
         yield Finding("C compiler", True, compiler)
+    outcomes = inspect_overlays(DEFAULT_OVERLAYS, toolchain)
+    absent = [str(outcome) for outcome in outcomes if outcome.missing]
+    text = "\n".join(absent) or ", ".join(outcome.name for outcome in outcomes)
+    yield Finding("overlays", None if absent else True, text)

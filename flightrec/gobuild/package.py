@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal
 
 from flightrec.errors import ToolchainError
-from flightrec.gobuild.departure import INSTALL_HOOKS, add_departure_hooks
 from flightrec.gobuild.modules import BRIDGE_MODULE, ModuleView
 from flightrec.toolchain import Toolchain
 
@@ -107,17 +106,12 @@ _INJECTED = "zz_flightrec_bridge.go"
 
 def inject_bridge(package: Package, view: ModuleView) -> str:
     """Add the file that puts the bridge in, and return what to build from the package's folder."""
-    hooks = add_departure_hooks(view)
     registers = package.kind == "program" and not package.registers_main
-    imports = {BRIDGE_MODULE: "flightrecBridge" if hooks or registers else "_"}
-    if hooks:
-        imports["runtime"] = "flightrecRuntime"
+    imports = {BRIDGE_MODULE: "flightrecBridge" if registers else "_"}
     if package.kind == "library":
         imports[package.import_path] = "_"
     lines = "".join(f'\t{name} "{path}"\n' for path, name in imports.items())
     text = f"package main\n\nimport (\n{lines})\n"
-    if hooks:
-        text += INSTALL_HOOKS
     if registers:
         text += "\nfunc init() { flightrecBridge.RegisterMain(main) }\n"
     if package.kind == "library":

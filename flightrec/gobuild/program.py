@@ -14,6 +14,7 @@ from flightrec.gobuild.bundled import LIBRARY_SUFFIX, bridge_source
 from flightrec.gobuild.fetch import fetch_package
 from flightrec.gobuild.goflags import flag_values
 from flightrec.gobuild.modules import view_modules
+from flightrec.gobuild.overlays import DEFAULT_OVERLAYS, Outcome, apply_overlays
 from flightrec.gobuild.package import Kind, Package, find_package, inject_bridge
 from flightrec.toolchain import Toolchain, find_toolchain
 
@@ -29,12 +30,14 @@ class Built:
     :ivar kind: ``program``: its main function is the workload ``main``; ``exports``: a package main
         with C functions of its own and an empty main; ``library``: a package that is not main.
     :ivar toolchain: what it was built with.
+    :ivar overlays: the changes of Go's own sources, and whether each is in.
     """
 
     library: Path
     package: str
     kind: Kind
     toolchain: Toolchain
+    overlays: tuple[Outcome, ...] = ()
 
 
 def build(
@@ -85,8 +88,16 @@ def build(
     if race:
         options.append("-race")
     with tempfile.TemporaryDirectory(prefix="flightrec-build-") as scratch:
-        found = _build(str(package), target, toolchain, Path(scratch), options, settings, verbose)
-    return Built(library=target, package=found.import_path, kind=found.kind, toolchain=toolchain)
+        found, overlays = _build(
+            str(package), target, toolchain, Path(scratch), options, settings, verbose
+        )
+    return Built(
+        library=target,
+        package=found.import_path,
+        kind=found.kind,
+        toolchain=toolchain,
+        overlays=overlays,
+    )
 
 
 def _build(
@@ -97,13 +108,14 @@ def _build(
     options: list[str],
     godebug: str,
     verbose: bool,
-) -> Package:
+) -> tuple[Package, tuple[Outcome, ...]]:
     folder, pattern = _locate(name, toolchain, scratch)
     bridge = bridge_source()
     view = view_modules(folder, bridge, toolchain, scratch, tuple(options))
     env = {**_ENVIRONMENT, **view.env}
     package = find_package(pattern, folder, view, options, env, toolchain)
     _refuse_shared_source(package, view.modcache, view.goroot)
+    outcomes = apply_overlays(DEFAULT_OVERLAYS, view, bridge, toolchain)
     injected = inject_bridge(package, view)
     if godebug:
         settings = ",".join(filter(None, (package.default_godebug, godebug)))
@@ -123,7 +135,7 @@ def _build(
         env=env,
         echo=verbose,
     )
-    return package
+    return package, outcomes
 
 
 _ENVIRONMENT = {

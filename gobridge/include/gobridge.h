@@ -61,6 +61,10 @@ int32_t flightrec_abi_version(void);
 /* The Go version, as runtime.Version() gives it. */
 int32_t flightrec_go_version(char *text, size_t capacity, size_t *length);
 
+/* The names of the changes of Go's own sources that the library was built with, as a JSON array of
+ * strings; docs/overlays.md says what they are. */
+int32_t flightrec_overlays(char *text, size_t capacity, size_t *length);
+
 /* The trace clock (runtime.traceClockNow). Never fails. */
 uint64_t flightrec_clock_now(void);
 

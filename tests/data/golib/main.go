@@ -20,6 +20,8 @@ import (
 	"io"
 	"runtime"
 	"runtime/trace"
+	"time"
+	_ "unsafe" // for go:linkname
 
 	"flightrec/gobridge"
 	_ "flightrec/gobridge/workloads"
@@ -56,6 +58,7 @@ func init() {
 	gobridge.Register("trace_start", func(context.Context, json.RawMessage) (any, error) { return nil, trace.Start(io.Discard) })
 	gobridge.Register("trace_stop", func(context.Context, json.RawMessage) (any, error) { trace.Stop(); return nil, nil })
 	gobridge.Register("trace_enabled", func(context.Context, json.RawMessage) (any, error) { return trace.IsEnabled(), nil })
+	gobridge.Register("advance", advance)
 	gobridge.Register("annotate", annotate)
 	gobridge.Register("c_calls", cCalls)
 }
@@ -84,4 +87,16 @@ func cCalls(ctx context.Context, args json.RawMessage) (any, error) {
 		C.nap(1000)
 	}
 	return nil, nil
+}
+
+//go:linkname traceAdvance runtime.traceAdvance
+func traceAdvance(stopTrace bool)
+
+// advance ends the active generation of whatever traces, and does nothing else.
+func advance(context.Context, json.RawMessage) (any, error) {
+	began := time.Now()
+	traceAdvance(false)
+	return struct {
+		NS int64 `json:"ns"`
+	}{int64(time.Since(began))}, nil
 }

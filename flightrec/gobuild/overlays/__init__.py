@@ -1,0 +1,22 @@
+"""What flightrec changes in Go's own sources when it builds a library, one file an overlay.
+
+``go build -overlay`` has Go read other contents for some files; the toolchain stays as it is. See
+``docs/overlays.md`` for what each one does and which Go versions it was tried with.
+"""
+
+from flightrec.gobuild.overlays.apply import apply_overlays, inspect_overlays
+from flightrec.gobuild.overlays.patch import Outcome, Overlay, Patch
+from flightrec.gobuild.overlays.process_end import PROCESS_END
+from flightrec.gobuild.overlays.reader_slice import READER_SLICE
+
+__all__ = [
+    "DEFAULT_OVERLAYS",
+    "Outcome",
+    "Overlay",
+    "Patch",
+    "apply_overlays",
+    "inspect_overlays",
+]
+
+#: In every library that flightrec builds.
+DEFAULT_OVERLAYS: tuple[Overlay, ...] = (READER_SLICE, PROCESS_END)
