@@ -1,0 +1,33 @@
+"""Fixtures of the tables' tests: the reader's real traces, and one of each bundled workload."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import flightrec
+from tests.trace.conftest import maker
+
+__all__ = ["maker"]
+
+#: Every bundled workload, as ``runtime.workloads()`` has it.
+WORKLOADS = ("gc_churn", "http_server", "idle", "mutex", "pingpong", "syscalls")
+
+
+@pytest.fixture(scope="session")
+def recorded(
+    runtime: flightrec.GoRuntime, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Path]:
+    """A snapshot of each bundled workload, with a task, a region and a log from Python."""
+    folder = tmp_path_factory.mktemp("recorded")
+    assert runtime.workloads() == WORKLOADS
+    found = {}
+    for name in WORKLOADS:
+        file = found[name] = folder / f"{name}.trace"
+        with flightrec.FlightRecorder(runtime, max_bytes=1 << 20) as recorder:
+            with runtime.task("whole") as task, runtime.region("body"):
+                task.log("stage", "begins")
+                runtime.run(name, duration=0.03)
+            recorder.write_to(file)
+    return found
