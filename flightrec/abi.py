@@ -16,6 +16,8 @@ __all__ = [
     "PROTOTYPES",
     "Error",
     "Holding",
+    "News",
+    "NewsKind",
     "Option",
     "Options",
     "Run",
@@ -146,6 +148,27 @@ class SessionStatistics(ctypes.Structure):
     ]
 
 
+class NewsKind(IntEnum):
+    """``FLIGHTREC_NEWS_*``."""
+
+    TASK = 1
+    HTTP = 2
+    REQUEST = 3
+
+
+class News(ctypes.Structure):
+    """``flightrec_news``."""
+
+    _fields_ = [
+        ("kind", ctypes.c_uint32),
+        ("reserved", ctypes.c_uint32),
+        ("status", ctypes.c_int64),
+        ("start_ns", ctypes.c_uint64),
+        ("end_ns", ctypes.c_uint64),
+        ("name", ctypes.c_char * 512),
+    ]
+
+
 CONSUMER = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.POINTER(Run), ctypes.c_size_t)
 
 _status = ctypes.c_int32
@@ -211,4 +234,18 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_log", (_handle, _text, _text, _error_p), _status),
     ("flightrec_region_begin", (_handle, _text, _handle_p, _error_p), _status),
     ("flightrec_region_end", (_handle, _error_p), _status),
+    ("flightrec_metrics_describe", (_buffer, _size, _size_p), _status),
+    (
+        "flightrec_metrics_read",
+        (_text, ctypes.c_int32, _buffer, _size, _size_p, _error_p),
+        _status,
+    ),
+    ("flightrec_news_watch", (_text, _error_p), _status),
+    (
+        "flightrec_news_next",
+        (ctypes.c_int64, ctypes.POINTER(News), ctypes.POINTER(ctypes.c_uint64)),
+        _status,
+    ),
+    ("flightrec_news_wake", (), None),
+    ("flightrec_tasks_open", (_buffer, _size, _size_p), _status),
 )

@@ -15,6 +15,7 @@ __all__ = [
     "ForkedProcessError",
     "LibraryLoadError",
     "NotEnabledError",
+    "RuleError",
     "SnapshotActiveError",
     "ToolchainError",
     "TraceFormatError",
@@ -66,6 +67,29 @@ class SnapshotActiveError(FlightRecorderError):
 
 class EmptySnapshotError(FlightRecorderError):
     """A snapshot without a generation was to be written: it would be no trace to look at."""
+
+
+class RuleError(FlightRecorderError, ValueError):
+    """A rule that cannot be understood, or that asks for something that does not exist.
+
+    :ivar rule: the rule's text.
+    :ivar position: where in it the trouble is, counted from 0; None where no place can be named.
+    :ivar suggestion: what was probably meant, or what could stand there; empty if unknown.
+    """
+
+    def __init__(
+        self, message: str, *, rule: str, position: int | None = None, suggestion: str = ""
+    ) -> None:
+        text = message
+        if position is not None:
+            text += f" (position {position + 1} of {rule!r})"
+        elif rule:
+            text += f" (in {rule!r})"
+        super().__init__(f"{text}; {suggestion}" if suggestion else text)
+        self.reason = message
+        self.rule = rule
+        self.position = position
+        self.suggestion = suggestion
 
 
 class TraceFormatError(FlightRecorderError, ValueError):

@@ -5,6 +5,7 @@ package gobridge
 #include <stdlib.h>
 #include <string.h>
 #include "queue.h"
+#include "news.h"
 */
 import "C"
 
@@ -509,5 +510,60 @@ func flightrec_region_end(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
 			return fmt.Errorf("%w region %d", errUnknown, handle)
 		}
 		return nil
+	})
+}
+
+//export flightrec_metrics_describe
+func flightrec_metrics_describe(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
+	return answer(nil, func() error {
+		described, err := json.Marshal(describeMetrics())
+		if err != nil {
+			return err
+		}
+		return put(described, text, capacity, length)
+	})
+}
+
+//export flightrec_metrics_read
+func flightrec_metrics_read(names C.flightrec_text, buckets C.int32_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		var wanted []string
+		if err := json.Unmarshal([]byte(goText(names)), &wanted); err != nil {
+			return err
+		}
+		values, err := readMetrics(wanted, buckets != 0)
+		if err != nil {
+			return err
+		}
+		return put(values, text, capacity, length)
+	})
+}
+
+//export flightrec_news_watch
+func flightrec_news_watch(wanted C.flightrec_text, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error { return watchFor([]byte(goText(wanted))) })
+}
+
+// putNews hands a piece of news to whoever waits in flightrec_news_next.
+func putNews(kind newsKind, name string, start, end int64, status int) bool {
+	news := C.flightrec_news{
+		kind:     C.uint32_t(kind),
+		status:   C.int64_t(status),
+		start_ns: C.uint64_t(start),
+		end_ns:   C.uint64_t(end),
+	}
+	text := unsafe.Slice((*byte)(unsafe.Pointer(&news.name)), len(news.name))
+	text[copy(text[:len(text)-1], name)] = 0
+	return C.flightrec_news_put(&news) != 0
+}
+
+//export flightrec_tasks_open
+func flightrec_tasks_open(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
+	return answer(nil, func() error {
+		listed, err := json.Marshal(openTasks.list(1000))
+		if err != nil {
+			return err
+		}
+		return put(listed, text, capacity, length)
 	})
 }

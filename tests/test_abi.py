@@ -57,6 +57,7 @@ STRUCTS = {
     "flightrec_segment": abi.Segment,
     "flightrec_holding": abi.Holding,
     "flightrec_session_statistics": abi.SessionStatistics,
+    "flightrec_news": abi.News,
 }
 
 SCALARS: dict[str, Any] = {
@@ -70,6 +71,7 @@ SCALARS: dict[str, Any] = {
     "struct flightrec_holding *": ctypes.POINTER(abi.Holding),
     "void": None,
     "char[4080]": ctypes.c_char * 4080,
+    "char[512]": ctypes.c_char * 512,
 }
 
 #: For each C type of an argument, the ctypes types that stand for it.
@@ -141,7 +143,9 @@ def test_statuses() -> None:
     assert {status.name: str(status.value) for status in abi.Status} == theirs
 
 
-@pytest.mark.parametrize(("prefix", "flags"), [("OPTION", abi.Option), ("RUN", abi.RunFlag)])
+@pytest.mark.parametrize(
+    ("prefix", "flags"), [("OPTION", abi.Option), ("RUN", abi.RunFlag), ("NEWS", abi.NewsKind)]
+)
 def test_flags(prefix: str, flags: Any) -> None:
     """The flags and their values are the header's."""
     theirs = dict(re.findall(rf"#define FLIGHTREC_{prefix}_(\w+) (\d+)", CODE))

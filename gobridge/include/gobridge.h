@@ -265,6 +265,52 @@ int32_t flightrec_log(uint64_t task, flightrec_text category, flightrec_text mes
 int32_t flightrec_region_begin(uint64_t task, flightrec_text name, uint64_t *region, flightrec_error *error);
 int32_t flightrec_region_end(uint64_t region, flightrec_error *error);
 
+/* ---- metrics (runtime/metrics) -------------------------------------------------------------- */
+
+/* All metrics, as a JSON array of objects: name, kind ("uint64", "float64", "histogram"),
+ * cumulative, description. */
+int32_t flightrec_metrics_describe(char *text, size_t capacity, size_t *length);
+
+/* Reads metrics at one time. names: a JSON array. text gets a JSON array with a number for each, null
+ * if it has none, and for a histogram {"counts": […]}; with buckets not 0 also {"buckets": […]}, one
+ * more than counts, null where infinite; they stay the same while the program runs.
+ * FLIGHTREC_UNKNOWN: there is no such metric. */
+int32_t flightrec_metrics_read(flightrec_text names, int32_t buckets, char *text, size_t capacity,
+                               size_t *length, flightrec_error *error);
+
+/* ---- news of work ---------------------------------------------------------------------------- */
+
+#define FLIGHTREC_NEWS_TASK 1    /* a task of runtime/trace has ended (libraries of flightrec build) */
+#define FLIGHTREC_NEWS_HTTP 2    /* a net/http server has answered (built with --instrument) */
+#define FLIGHTREC_NEWS_REQUEST 3 /* gobridge.RequestSnapshot was called */
+
+typedef struct {
+    uint32_t kind; /* FLIGHTREC_NEWS_* */
+    uint32_t reserved;
+    int64_t status;    /* of an HTTP answer; -1: none, or unknown */
+    uint64_t start_ns; /* on the trace clock, in ns */
+    uint64_t end_ns;
+    char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if need be */
+} flightrec_news;
+
+/* Says what there shall be news of, instead of what was said before. wishes: a JSON object with
+ * "tasks": whether open tasks are kept, to be listed and timed, and "wishes": an array of objects
+ * {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. News is of what one
+ * of them fits. At most 256 wait; further ones are dropped. */
+int32_t flightrec_news_watch(flightrec_text wishes, flightrec_error *error);
+
+/* Waits for the next. The thread waits in C, and neither holds nor needs any of Go's Ps.
+ * timeout_ns < 0: no limit. *lost: how many were ever dropped.
+ * FLIGHTREC_TIMEOUT; FLIGHTREC_ENDED: flightrec_news_wake was called meanwhile. */
+int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *lost);
+
+/* Makes every flightrec_news_next that waits return. Never fails. Does not enter Go. */
+void flightrec_news_wake(void);
+
+/* Open tasks of runtime/trace that began while "tasks" was asked for, at most 1000, as a JSON array of
+ * objects: id, parent, name, start_ns. */
+int32_t flightrec_tasks_open(char *text, size_t capacity, size_t *length);
+
 #ifdef __cplusplus
 }
 #endif

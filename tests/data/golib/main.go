@@ -61,6 +61,13 @@ func init() {
 	gobridge.Register("advance", advance)
 	gobridge.Register("annotate", annotate)
 	gobridge.Register("c_calls", cCalls)
+	gobridge.Register("request_snapshot", func(_ context.Context, args json.RawMessage) (any, error) {
+		var options struct{ Reason string }
+		if err := json.Unmarshal(args, &options); err != nil {
+			return nil, err
+		}
+		return gobridge.RequestSnapshot(options.Reason), nil
+	})
 }
 
 //go:noinline

@@ -1,0 +1,359 @@
+"""The engine: it reads what rules are about, tries them, and has snapshots saved.
+
+It never enters Go itself. Readings that hang, deadlines of blocks, folders that cannot be written:
+none of these stops another rule.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import dataclasses
+import heapq
+import itertools
+import logging
+import threading
+import time
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from flightrec.errors import RuleError
+from flightrec.library import is_forked
+from flightrec.recorder import FlightRecorder, RecorderStats
+from flightrec.rules.bounded import within
+from flightrec.rules.conditions import Condition
+from flightrec.rules.firing import Firing
+from flightrec.rules.grammar import parse
+from flightrec.rules.measuring import Measures, Values
+from flightrec.rules.moment import Event, Moment
+from flightrec.rules.news import News, open_go_tasks, watch_for
+from flightrec.rules.rule import Rule
+from flightrec.rules.runner import Runner
+from flightrec.rules.saving import Saver
+from flightrec.rules.sources import MetricsReader, Reader, Reading, describe_metrics
+from flightrec.rules.status import RuleStatus
+
+__all__ = ["RuleEngine"]
+
+#: How often metrics and statistics are read, in seconds.
+INTERVAL = 0.5
+#: How long a thread of ours may take to end; one that hangs in Go does not end.
+_CLOSE_SECONDS = 1.0
+#: How long saving may take when the process ends.
+_LAST_SECONDS = 10.0
+#: How often folders are told of what was suppressed without asking them, in seconds.
+_TELL_SECONDS = 5.0
+#: How long the list of Go's open tasks may take, in seconds.
+_LIST_SECONDS = 0.25
+#: How long the Go runtime may take to answer when rules are set, in seconds.
+_ANSWER_SECONDS = 5.0
+
+_log = logging.getLogger("flightrec")
+
+
+class RuleEngine:
+    """The rules of one recorder. Safe to use from any thread.
+
+    Its threads run while there are rules. Rules stay when the recorder stops: they are not armed
+    until it records again.
+
+    :param interval: how often metrics are read, in seconds.
+    """
+
+    def __init__(self, recorder: FlightRecorder, *, interval: float = INTERVAL) -> None:
+        self._recorder = recorder
+        self._runtime = recorder.runtime
+        self._library = recorder.runtime._library
+        self._interval = interval
+        self._catalog = within(
+            _ANSWER_SECONDS, lambda: describe_metrics(self._library), "the Go runtime"
+        )
+        self._changed = threading.Condition(threading.RLock())
+        self._runners: tuple[Runner, ...] = ()
+        self._by_event: tuple[Runner, ...] = ()
+        self._measures = Measures(self._catalog)
+        self._moment = Moment(now=0.0)
+        self._dimensions: Mapping[str, str] = {}
+        self._stats: RecorderStats | None = None
+        self._metrics = MetricsReader(self._library)
+        self._saver = Saver(recorder, self._open_tasks)
+        self._deadlines: list[tuple[float, int, Callable[[], Any]]] = []
+        self._numbers = itertools.count()
+        self._threads: list[Reader[Any]] = []
+        self._news: News | None = None
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._tell_at = 0.0
+        self._told = threading.Event()  # that the bridge knows what to tell of
+
+    # ---- rules
+
+    def rule(self, text: str | Condition, **options: Any) -> Rule:
+        """Make a rule of a text or a condition, and check that what it asks for exists.
+
+        :param options: of :class:`Rule`; the name is the text unless one is given.
+        :raises RuleError: it cannot be understood, or asks for a metric that there is not.
+        :raises ValueError: an option that is wrong.
+        """
+        condition = parse(text) if isinstance(text, str) else text
+        self._catalog.check(condition, text if isinstance(text, str) else None)
+        options.setdefault("name", str(condition))
+        return Rule(condition=condition, **options)
+
+    def add(self, rule: Rule) -> None:
+        """Add a rule; it counts from now on.
+
+        :raises RuleError: there is a rule of that name.
+        :raises ForkedProcessError: the library was loaded before a fork.
+        """
+        self._library.check_fork()
+        with self._changed:
+            if any(runner.rule.name == rule.name for runner in self._runners):
+                raise RuleError(
+                    f"there is a rule {rule.name!r} already", rule="", suggestion="give it a name"
+                )
+            self._set((*self._runners, Runner(rule, self._recorder)))
+            self._start()
+        if rule.wishes:
+            self._told.wait(_ANSWER_SECONDS)
+
+    def remove(self, name: str) -> None:
+        """Remove a rule by its name. A snapshot of it that is on its way is still saved.
+
+        :raises RuleError: there is none of that name.
+        """
+        with self._changed:
+            kept = tuple(runner for runner in self._runners if runner.rule.name != name)
+            if len(kept) == len(self._runners):
+                known = ", ".join(runner.rule.name for runner in self._runners) or "none"
+                raise RuleError(
+                    f"there is no rule {name!r}", rule="", suggestion=f"the rules are: {known}"
+                )
+            self._set(kept)
+        if not kept:
+            self.close()
+
+    def _set(self, runners: tuple[Runner, ...]) -> None:
+        self._runners = runners
+        self._by_event = tuple(r for r in runners if r.rule.condition.awaits_event)
+        self._measures.set(m for r in runners for m in r.rule.condition.measures)
+        self._told.clear()
+        self._changed.notify_all()
+        if self._threads:
+            self._threads[0].ask()
+
+    def _tell_go(self) -> None:
+        """Tell the bridge what there shall be news of. On the thread that may hang in Go."""
+        with self._changed:
+            self._told.set()
+            wishes = [wish for runner in self._runners for wish in runner.rule.wishes]
+            if wishes and self._news is None and not self._closed:
+                self._news = News(self._library, self.post)
+        try:
+            watch_for(self._library, wishes, tasks=bool(self._runners))
+        except BaseException:
+            self._told.clear()
+            raise
+
+    def status(self) -> tuple[RuleStatus, ...]:
+        """Return what each rule has come to."""
+        return tuple(runner.status() for runner in self._runners)
+
+    # ---- threads
+
+    def _start(self) -> None:
+        if self._thread is not None:
+            return
+        self._closed = False
+        self._threads = [
+            Reader("metrics", self._read_metrics, self._wake),
+            Reader("statistics", self._recorder.stats, self._wake),
+        ]
+        self._saver.start()
+        self._threads[0].ask()
+        self._thread = threading.Thread(target=self._run, name="flightrec-rules", daemon=True)
+        self._thread.start()
+        _engines.add(self)
+
+    def close(self) -> None:
+        """End the threads. What was asked for is saved first, without waiting for tails."""
+        with self._changed:
+            thread, self._thread = self._thread, None
+            threads, self._threads = self._threads, []
+            news, self._news = self._news, None
+            self._closed = True
+            self._changed.notify_all()
+        if thread is None or is_forked():
+            return
+        if thread is not threading.current_thread():
+            thread.join(_CLOSE_SECONDS)
+        for reader in threads:
+            reader.close(_CLOSE_SECONDS)
+        if news is not None:
+            news.close(_CLOSE_SECONDS)
+        self._saver.close(_LAST_SECONDS)
+        self._tell_folders()
+        _engines.discard(self)
+        if not any(reader.stall for reader in threads):  # else this would hang as well
+            watch_for(self._library, [], tasks=False)
+
+    def __enter__(self) -> RuleEngine:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+    def _read_metrics(self) -> Any:
+        if not self._told.is_set():
+            self._tell_go()
+        return self._metrics.read(self._measures.wanted("go"))
+
+    def _run(self) -> None:
+        next_tick = time.monotonic()
+        while True:
+            with self._changed:
+                if self._closed:
+                    return
+                now = time.monotonic()
+                due = min([next_tick, *(at for at, _, _ in self._deadlines[:1])])
+                if due > now:
+                    self._changed.wait(due - now)
+                    continue
+                calls = self._due_calls(now)
+            for call in calls:
+                self._guarded(call)
+            if now >= next_tick:
+                next_tick = now + self._interval
+                self._guarded(self._tick)
+
+    def _guarded(self, call: Callable[[], Any]) -> None:
+        try:
+            call()
+        except Exception:  # this thread serves all rules
+            _log.exception("flightrec: a rule failed")
+
+    def _tick(self) -> None:
+        metrics, statistics = self._threads
+        now = time.monotonic()
+        with self._changed:
+            self._measures.take("go", metrics.latest)
+            if statistics.latest is not None:
+                self._stats = statistics.latest.values
+                self._measures.take("recorder", _as_values(statistics.latest))
+            self._moment = self._measures.moment(now, metrics.stall)
+            self._dimensions = {
+                str(m): self._measures.dimension(m)
+                for r in self._runners
+                for m in r.rule.condition.measures
+            }
+            runners, moment, dimensions = self._runners, self._moment, self._dimensions
+        metrics.ask()
+        statistics.ask()
+        for runner in runners:
+            runner.arm(self._stats)
+            if not runner.rule.condition.measures:
+                continue
+            if firing := runner.on_tick(moment, dimensions):
+                self._fired(runner, firing)
+        if now >= self._tell_at:
+            self._tell_at = now + _TELL_SECONDS
+            self._tell_folders()
+
+    def _tell_folders(self) -> None:
+        for runner in self._runners:
+            to = runner.rule.to
+            if to is not None and (untold := runner.take_untold()):
+                with contextlib.suppress(OSError):
+                    to.count_suppressed(runner.rule.name, untold)
+
+    # ---- events
+
+    def post(self, event: Event, *, wait: float | None = None) -> list[Firing]:
+        """Try the rules that wait for events on one. Never waits, unless asked to.
+
+        :param wait: how long to wait for what fired to be saved, in seconds.
+        :returns: what fired.
+        """
+        if is_forked():
+            return []
+        moment = dataclasses.replace(self._moment, now=time.monotonic(), event=event)
+        fired = []
+        for runner in self._by_event:
+            if firing := runner.on_event(moment):
+                fired.append(firing)
+                self._fired(runner, firing)
+        if wait is not None:
+            until = time.monotonic() + wait
+            for firing in fired:
+                firing.wait(max(0.0, until - time.monotonic()))
+        return fired
+
+    def ends(self, event: Event, *, wait: float = _LAST_SECONDS) -> list[Firing]:
+        """The process ends by this event: have everything saved at once, and wait for it."""
+        self._saver.hurry()
+        fired = self.post(event, wait=wait)
+        until = time.monotonic() + wait
+        while self._saver.busy and time.monotonic() < until:
+            time.sleep(0.005)
+        return fired
+
+    def _fired(self, runner: Runner, firing: Firing) -> None:
+        firing._on_done.append(runner.done)
+        if firing.rule.on_fire is not None:
+            self._guarded(lambda: firing.rule.on_fire and firing.rule.on_fire(firing))
+        if firing.rule.to is not None:
+            self._saver.put(firing)
+        else:
+            firing._finish()
+
+    # ---- deadlines
+
+    def call_at(self, at: float, call: Callable[[], Any]) -> None:
+        """Have a function called on the engine's thread at a time of ``time.monotonic()``.
+
+        It must be quick.
+        """
+        with self._changed:
+            entry = (at, next(self._numbers), call)
+            heapq.heappush(self._deadlines, entry)
+            if self._deadlines[0] is entry:
+                self._changed.notify_all()
+
+    def _due_calls(self, now: float) -> list[Callable[[], Any]]:
+        calls = []
+        while self._deadlines and self._deadlines[0][0] <= now:
+            calls.append(heapq.heappop(self._deadlines)[2])
+        return calls
+
+    # ---- what is open
+
+    def _open_tasks(self) -> Sequence[Mapping[str, Any]] | None:
+        """Return Go's open tasks, unless the runtime does not answer in time."""
+        threads = self._threads
+        if threads and threads[0].stall > _LIST_SECONDS:
+            return None
+        with contextlib.suppress(TimeoutError):
+            return within(_LIST_SECONDS, lambda: open_go_tasks(self._library), "the Go runtime")
+        return None
+
+
+def _as_values(reading: Reading[RecorderStats]) -> Reading[Values]:
+    stats = reading.values
+    return Reading(reading.at, {name: getattr(stats, name) for name in stats.__slots__})
+
+
+#: Those with threads, to be ended when the interpreter ends.
+_engines: weakref.WeakSet[RuleEngine] = weakref.WeakSet()
+
+
+def _at_exit() -> None:
+    for engine in list(_engines):
+        engine.close()
+
+
+atexit.register(_at_exit)

@@ -1,0 +1,194 @@
+"""A rule at work: its trial, its state, and its count of what happened."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+
+from flightrec.recorder import FlightRecorder, RecorderStats
+from flightrec.rules.firing import Firing
+from flightrec.rules.moment import Event, Moment
+from flightrec.rules.rule import Rule
+from flightrec.rules.stacks import python_stacks
+from flightrec.rules.status import RuleStatus
+from flightrec.rules.trial import Trial
+
+__all__ = ["Runner"]
+
+#: After a folder said no, or saving failed: how long until it is asked again, in seconds.
+_AGAIN_SECONDS = 1.0
+
+
+class Runner:
+    """Tries one rule. Safe to use from any thread; never waits, and never enters Go."""
+
+    def __init__(self, rule: Rule, recorder: FlightRecorder) -> None:
+        self.rule = rule
+        self._recorder = recorder
+        self._trial = Trial(rule.condition)
+        self._lock = threading.Lock()
+        self._in_episode = False  # it has fired, and has been true since
+        self._told: set[str] = set()  # the limits that were in the way since it is true
+        self._armed = rule.armed_from_the_start
+        self._why = "waits for the first reading"
+        self._values: dict[str, float] = {}
+        self._dimensions: dict[str, str] = {}
+        self._read_at: float | None = None
+        # The folder would say no before that time: the caller is spared the rest. The folder has
+        # the last word.
+        self._blocked_until, self._blocked_by = 0.0, ""
+        self._tried = self._true = self._fired = self._saved = self._joined = 0
+        self._suppressed: dict[str, int] = {}
+        self._untold: dict[str, int] = {}
+        self._last_fired: float | None = None
+        self._last_saved = self._last_error = ""
+
+    # ---- trying
+
+    def arm(self, stats: RecorderStats | None) -> None:
+        """Look at the window: it may hold enough by now, or be gone."""
+        with self._lock:
+            if not self._recorder.enabled:
+                self._armed, self._why = self.rule.armed_from_the_start, "nothing is recorded"
+                return
+            if self._armed or self.rule.armed_from_the_start:
+                self._armed = True
+                return
+            if stats is None or not stats.enabled:
+                return
+            wanted = self.rule.arm_after
+            wanted = self._recorder.min_age if wanted is None else wanted
+            age = stats.age_ns / 1e9
+            full = stats.total_generations > stats.generations
+            self._armed = age >= wanted or full
+            if not self._armed:
+                self._why = f"the window reaches back {age:.1f} s, and {wanted:g} s are wanted"
+
+    def on_tick(self, moment: Moment, dimensions: Mapping[str, str]) -> Firing | None:
+        """Try it on what was read; return a firing if it fired."""
+        measures, values = self.rule.condition.measures, moment.values
+        with self._lock:
+            self._dimensions = dict(dimensions)
+            if unknown := [str(m) for m in measures if m in moment.unknown]:
+                self._why = f"the Go runtime does not answer: {', '.join(unknown)} is unknown"
+            else:
+                self._values = {str(m): values[m] for m in measures if m in values}
+                self._read_at = moment.now
+            true = self._trial.at(moment)
+            if true is None:
+                return None
+            self._tried += 1
+            self._true += true
+            if not true:
+                self._in_episode = False
+                self._told.clear()
+                if self._armed and not unknown:
+                    missing = ", ".join(str(m) for m in measures if m not in values)
+                    self._why = (
+                        f"{missing} has no value just now" if missing else "waits for it to be true"
+                    )
+                return None
+            # Once for as long as it stays true; but if it could not fire yet, it still may.
+            limit = "" if self._in_episode else self._limit()
+            if self._in_episode or limit:
+                if limit and limit not in self._told:
+                    self._told.add(limit)
+                    self._count(limit)
+                return None
+            self._in_episode = True
+            return self._fire(None, self._values)
+
+    def on_event(self, moment: Moment) -> Firing | None:
+        """Try it on something that happened; return a firing if it fired."""
+        values = moment.values
+        with self._lock:
+            true = bool(self._trial.at(moment))
+            self._tried += 1
+            self._true += true
+            limit = self._limit() if true else ""
+            if limit:
+                self._count(limit)
+            if limit or not true:
+                return None
+            seen = {str(m): values[m] for m in self.rule.condition.measures if m in values}
+            return self._fire(moment.event, seen)
+
+    def _limit(self) -> str:
+        """Return what is in the way of firing; empty if nothing is."""
+        if not self._recorder.enabled:
+            return "not_recording"
+        if not self._armed:
+            return "not_armed"
+        return self._blocked_by if time.monotonic() < self._blocked_until else ""
+
+    def _fire(self, event: Event | None, values: Mapping[str, float]) -> Firing:
+        self._fired += 1
+        self._last_fired = time.time()
+        if self.rule.to is not None:
+            self._blocked_until = time.monotonic() + self.rule.to.per_rule
+            self._blocked_by = "per_rule"
+        return Firing(
+            rule=self.rule,
+            trace_ns=self._recorder.runtime.now_ns(),
+            values=dict(values),
+            event=event,
+            stacks=python_stacks(),
+        )
+
+    def done(self, firing: Firing) -> None:
+        """Count what became of a firing."""
+        with self._lock:
+            if firing.saved is not None:
+                self._saved += 1
+                self._joined += firing.joined
+                self._last_saved = str(firing.saved.path)
+                self._why = "waits for it to be true"
+                return
+            self._blocked_until = time.monotonic() + _AGAIN_SECONDS
+            if firing.suppressed is not None:
+                self._blocked_by = firing.suppressed.limit
+                self._count(firing.suppressed.limit, told=True)
+                self._why = f"its last snapshot was suppressed: {firing.suppressed.reason}"
+                self._in_episode = False
+            elif firing.error is not None:
+                self._blocked_by = "error"
+                self._in_episode = False
+                self._last_error = f"{type(firing.error).__name__}: {firing.error}"
+                self._why = "its last snapshot could not be saved"
+
+    def _count(self, limit: str, *, told: bool = False) -> None:
+        self._suppressed[limit] = self._suppressed.get(limit, 0) + 1
+        if not told:
+            self._untold[limit] = self._untold.get(limit, 0) + 1
+
+    def take_untold(self) -> dict[str, int]:
+        """Return what was suppressed and the folder has not been told of, and forget it."""
+        with self._lock:
+            untold, self._untold = self._untold, {}
+            return untold
+
+    # ---- telling
+
+    def status(self) -> RuleStatus:
+        """Return what it has come to."""
+        with self._lock:
+            recording = self._recorder.enabled
+            return RuleStatus(
+                name=self.rule.name,
+                condition=str(self.rule.condition),
+                armed=self._armed and recording,
+                why=self._why if recording else "nothing is recorded",
+                values=dict(self._values),
+                dimensions=dict(self._dimensions),
+                read_ago=None if self._read_at is None else time.monotonic() - self._read_at,
+                tried=self._tried,
+                times_true=self._true,
+                fired=self._fired,
+                saved=self._saved,
+                joined=self._joined,
+                suppressed=dict(self._suppressed),
+                last_fired=self._last_fired,
+                last_saved=self._last_saved,
+                last_error=self._last_error,
+            )

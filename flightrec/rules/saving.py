@@ -1,0 +1,258 @@
+"""Saving the snapshots that rules ask for, off the callers' paths.
+
+A rule that fires while another one's snapshot for the same folder is on its way joins it. An error
+reaches the rule's ``on_error`` and the log, and nobody else.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from flightrec.directory import SavedSnapshot, SnapshotDirectory, Suppressed, Ticket
+from flightrec.errors import FlightRecorderError
+from flightrec.recorder import FlightRecorder
+from flightrec.rules.firing import Firing
+from flightrec.sidecar import metadata, moment
+from flightrec.snapshot import Snapshot
+
+__all__ = ["Saver", "take_snapshot"]
+
+#: How long the runtime may take to hand over its newest events.
+FLUSH_SECONDS = 2.0
+
+_log = logging.getLogger("flightrec")
+
+
+def take_snapshot(
+    recorder: FlightRecorder, *, last: float | None, flush: float = FLUSH_SECONDS
+) -> tuple[Snapshot, bool]:
+    """Take a snapshot of what there is, and say whether the newest events are in it.
+
+    A Go runtime that is stuck does not end its generation; then the rest of the window is taken,
+    after ``flush`` seconds.
+
+    :raises FlightRecorderError: there is nothing to take.
+    """
+    try:
+        return recorder.snapshot(last=last, timeout=flush), True
+    except (FlightRecorderError, TimeoutError) as exc:
+        snapshot = recorder.snapshot(last=last, flush=False)
+        if not snapshot.generations:
+            raise FlightRecorderError(f"there is nothing to snapshot yet: {exc}") from exc
+        return snapshot, False
+
+
+@dataclass(eq=False)
+class _Pending:
+    """A snapshot on its way, and everyone who waits for it."""
+
+    to: SnapshotDirectory
+    due: float  # on time.monotonic
+    firings: list[Firing] = field(default_factory=list)
+    taken: bool = False
+    facts: dict[str, Any] = field(default_factory=dict)  # what was written beside the snapshot
+
+
+class Saver:
+    """Saves snapshots one after the other, on a thread of its own. Safe to use from any thread."""
+
+    def __init__(
+        self,
+        recorder: FlightRecorder,
+        open_tasks: Callable[[], Sequence[Mapping[str, Any]] | None],
+    ) -> None:
+        self._recorder = recorder
+        self._open_tasks = open_tasks
+        self._changed = threading.Condition()
+        self._pending: list[_Pending] = []
+        self._hurry = False
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        with self._changed:
+            self._closed = self._hurry = False
+            self._thread = threading.Thread(target=self._run, name="flightrec-saver", daemon=True)
+            self._thread.start()
+
+    def close(self, timeout: float) -> None:
+        """Save what waits without waiting for its tail, and end the thread."""
+        with self._changed:
+            self._hurry = self._closed = True
+            self._changed.notify_all()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(timeout)
+
+    def hurry(self) -> None:
+        """Wait for no tail any more: the process ends."""
+        with self._changed:
+            self._hurry = True
+            self._changed.notify_all()
+
+    def put(self, firing: Firing) -> None:
+        """Have a snapshot saved for a firing; never waits."""
+        to = firing.rule.to
+        assert to is not None
+        with self._changed:
+            for pending in self._pending:
+                if pending.to.path == to.path:
+                    firing.joined = True
+                    pending.firings.append(firing)
+                    if not pending.taken:
+                        # What follows the later one is in it as well.
+                        pending.due = max(pending.due, time.monotonic() + firing.rule.tail)
+                    return
+            self._pending.append(_Pending(to, time.monotonic() + firing.rule.tail, [firing]))
+            self._changed.notify_all()
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything waits to be saved or is being saved."""
+        return bool(self._pending)
+
+    # ---- the thread
+
+    def _run(self) -> None:
+        while (pending := self._next()) is not None:
+            try:
+                self._save(pending)
+            except BaseException as exc:  # this thread serves all rules
+                _log.exception("flightrec: saving a snapshot failed")
+                self._end(pending, error=exc)
+
+    def _next(self) -> _Pending | None:
+        """Wait for the next snapshot that is due; None once closed and nothing waits."""
+        with self._changed:
+            while True:
+                if self._pending:
+                    pending = min(self._pending, key=lambda p: p.due)
+                    left = pending.due - time.monotonic()
+                    if left <= 0 or self._hurry:
+                        pending.taken = True
+                        return pending
+                    self._changed.wait(left)
+                elif self._closed:
+                    return None
+                else:
+                    self._changed.wait()
+
+    def _save(self, pending: _Pending) -> None:
+        first = pending.firings[0]
+        try:
+            ticket = pending.to.admit(first.rule.name)
+            if isinstance(ticket, Suppressed):
+                self._end(pending, suppressed=ticket)
+                return
+            result = self._take(pending, ticket)
+        except Exception as exc:
+            _log.error("flightrec: no snapshot for rule %s: %s", first.rule.name, exc)
+            self._end(pending, error=exc)
+            return
+        if isinstance(result, Suppressed):
+            self._end(pending, suppressed=result)
+        else:
+            self._end(pending, saved=result)
+
+    def _take(self, pending: _Pending, ticket: Ticket) -> SavedSnapshot | Suppressed:
+        recorder = self._recorder
+        try:
+            open_tasks = self._open_tasks()
+            with self._changed:
+                firings = list(pending.firings)
+            snapshot, flushed = take_snapshot(recorder, last=_reach(firings, recorder))
+            with self._changed:
+                firings = list(pending.firings)
+            pending.facts = metadata(
+                recorder,
+                snapshot,
+                [_reason(firing) for firing in firings],
+                open_tasks=open_tasks,
+                flushed=flushed,
+                arguments=pending.to.arguments,
+                stats=recorder.stats() if flushed else None,
+            )
+        except BaseException:
+            ticket.withdraw()
+            raise
+        return ticket.save(snapshot, pending.facts)
+
+    def _end(
+        self,
+        pending: _Pending,
+        *,
+        saved: SavedSnapshot | None = None,
+        suppressed: Suppressed | None = None,
+        error: BaseException | None = None,
+    ) -> None:
+        with self._changed:
+            if pending in self._pending:
+                self._pending.remove(pending)
+            firings = list(pending.firings)
+        if saved is not None:
+            _amend(saved, pending.facts, firings)
+        for firing in firings:
+            firing.saved, firing.suppressed, firing.error = saved, suppressed, error
+            rule = firing.rule
+            if saved is not None and rule.on_saved is not None:
+                _call(rule.on_saved, saved)
+            if error is not None and rule.on_error is not None:
+                _call(rule.on_error, error)
+            firing._finish()
+
+
+def _amend(saved: SavedSnapshot, facts: dict[str, Any], firings: Sequence[Firing]) -> None:
+    """Keep the reasons of those that fired while the snapshot was being written."""
+    late = firings[len(facts["reasons"]) :][:20]
+    if late:
+        facts["reasons"] += [{**_reason(firing), "python_stacks": []} for firing in late]
+        try:
+            saved.amend(facts)
+        except OSError as exc:
+            _log.error("flightrec: %s lacks a reason: %s", saved.metadata, exc)
+
+
+def _call(function: Callable[[Any], Any], argument: Any) -> None:
+    """Call what a user has given; its exception is not ours to die of."""
+    try:
+        function(argument)
+    except Exception:
+        _log.exception("flightrec: a rule's callback failed")
+
+
+def _reach(firings: Sequence[Firing], recorder: FlightRecorder) -> float | None:
+    """Return how far the snapshot must reach back from now, in seconds; None for all."""
+    reach = 0.0
+    for firing in firings:
+        if firing.rule.last is None:
+            return None
+        since = (recorder.runtime.now_ns() - firing.trace_ns) / 1e9
+        reach = max(reach, firing.rule.last + since)
+    return reach
+
+
+def _reason(firing: Firing) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "rule": firing.rule.name,
+        "condition": str(firing.rule.condition),
+        "reason": firing.reason,
+        **moment(firing.wall, firing.trace_ns),
+        "values": dict(firing.values),
+        "python_stacks": firing.stacks,
+    }
+    if (event := firing.event) is not None:
+        facts["event"] = {
+            "kind": event.kind,
+            "name": event.name,
+            "start_ns": event.start_ns,
+            "end_ns": event.end_ns,
+            "status": event.status,
+            "running": event.running,
+        }
+    return facts

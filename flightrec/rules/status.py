@@ -1,0 +1,67 @@
+"""What a rule has come to: the answer to "why did it not fire?"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flightrec.rules.quantity import shown
+
+__all__ = ["RuleStatus"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleStatus:
+    """A rule's state at one moment. Counts are since the rule was added.
+
+    :ivar name: the rule's.
+    :ivar condition: as text.
+    :ivar armed: whether it would fire.
+    :ivar why: why it would not, or what it waits for, in a sentence.
+    :ivar values: of each measure, the last value; times in seconds, sizes in bytes.
+    :ivar dimensions: of each measure: ``count``, ``percent``, ``time`` or ``bytes``.
+    :ivar read_ago: seconds since values were last read; None if never.
+    :ivar tried: how often the condition was looked at.
+    :ivar times_true: how often it was true then.
+    :ivar fired: how often the rule fired.
+    :ivar saved: how many snapshots are its, those that it joined included.
+    :ivar joined: how many of these another rule had asked for.
+    :ivar suppressed: how often nothing was saved, by the limit that was in the way.
+    :ivar last_fired: when, in seconds since the epoch; None if never.
+    :ivar last_saved: the path of its last snapshot; empty if there is none.
+    :ivar last_error: what went wrong last; empty if nothing did.
+    """
+
+    name: str
+    condition: str
+    armed: bool
+    why: str
+    values: Mapping[str, float]
+    dimensions: Mapping[str, str]
+    read_ago: float | None
+    tried: int
+    times_true: int
+    fired: int
+    saved: int
+    joined: int
+    suppressed: Mapping[str, int]
+    last_fired: float | None
+    last_saved: str
+    last_error: str
+
+    def __str__(self) -> str:
+        """One line for people."""
+        state = "armed" if self.armed else "not armed"
+        parts = [f"{self.name}: {state}, {self.why}"]
+        parts += [
+            f"{name} = {shown(value, self.dimensions.get(name, 'count'))}"
+            for name, value in self.values.items()
+        ]
+        parts.append(f"true {self.times_true} of {self.tried}, fired {self.fired}")
+        parts.append(f"saved {self.saved}")
+        if self.suppressed:
+            limits = ", ".join(f"{n} by {limit}" for limit, n in self.suppressed.items())
+            parts.append(f"suppressed {limits}")
+        if self.last_error:
+            parts.append(f"last error: {self.last_error}")
+        return "; ".join(parts)

@@ -1,0 +1,230 @@
+package gobridge
+
+import (
+	"encoding/json"
+	"sync"
+	"sync/atomic"
+)
+
+// What Python wants to be told of: work that took longer than a time or ended with some status.
+// It is found where the work ends, without a look at the trace.
+
+// A newsKind is what a piece of news is about: FLIGHTREC_NEWS_*.
+type newsKind uint32
+
+const (
+	newsTask    newsKind = 1
+	newsHTTP    newsKind = 2
+	newsRequest newsKind = 3
+)
+
+// noStatus is the status of work that has none.
+const noStatus = -1
+
+// A wish is one thing that Python wants to be told of. Zero fields ask for nothing.
+type wish struct {
+	Kind        newsKind `json:"kind"`
+	Glob        string   `json:"glob"`
+	LongerThan  int64    `json:"longer_than"` // ns; below 0 for no matter how long
+	StatusFrom  int      `json:"status_from"` // the statuses from here
+	StatusTo    int      `json:"status_to"`   // to here, and not any if it is below
+	WithoutTest bool     `json:"any"`         // all of that kind and name
+}
+
+func (w *wish) wants(kind newsKind, name string, took int64, status int) bool {
+	if w.Kind != kind {
+		return false
+	}
+	slow := w.LongerThan >= 0 && took > w.LongerThan
+	told := status != noStatus && w.StatusFrom <= status && status <= w.StatusTo
+	return (slow || told || w.WithoutTest) && globMatches(w.Glob, name)
+}
+
+var (
+	wishes    atomic.Pointer[[]wish]
+	openTasks taskTable
+	// watchesTasks is whether tasks are kept while they are open.
+	watchesTasks atomic.Bool
+)
+
+// watchFor sets what Python wants to be told of, instead of what it wanted before. With "tasks", open
+// tasks are kept, to be listed and timed.
+func watchFor(text []byte) error {
+	var wanted struct {
+		Tasks  bool   `json:"tasks"`
+		Wishes []wish `json:"wishes"`
+	}
+	if err := json.Unmarshal(text, &wanted); err != nil {
+		return err
+	}
+	wishes.Store(&wanted.Wishes)
+	watchesTasks.Store(wanted.Tasks)
+	if !wanted.Tasks {
+		openTasks.clear()
+	}
+	return nil
+}
+
+// tell gives news of ended work to Python if it wants to know.
+func tell(kind newsKind, name string, start, end int64, status int) {
+	wanted := wishes.Load()
+	if wanted == nil {
+		return
+	}
+	for i := range *wanted {
+		if (*wanted)[i].wants(kind, name, end-start, status) {
+			putNews(kind, name, start, end, status)
+			return
+		}
+	}
+}
+
+// TaskBegan is for the code that flightrec build puts into runtime/trace: NewTask calls it.
+func TaskBegan(id, parent uint64, name string) {
+	if watchesTasks.Load() {
+		openTasks.add(id, openTask{Parent: parent, Name: name, Start: monotonicNS()})
+	}
+}
+
+// TaskEnded is for the code that flightrec build puts into runtime/trace: Task.End calls it.
+func TaskEnded(id uint64) {
+	if !watchesTasks.Load() {
+		return
+	}
+	if t, ok := openTasks.take(id); ok {
+		tell(newsTask, t.Name, t.Start, monotonicNS(), noStatus)
+	}
+}
+
+// RequestEnded is for the code that flightrec build puts into net/http: a server has answered a
+// request. name is its method and route; start is from Monotonic; status is the answer's, or below 0
+// where it is not known.
+func RequestEnded(name string, start int64, status int) {
+	if status < 0 {
+		status = noStatus
+	}
+	tell(newsHTTP, name, start, monotonicNS(), status)
+}
+
+// Monotonic is the time that RequestEnded counts from, in ns.
+func Monotonic() int64 { return monotonicNS() }
+
+// RequestSnapshot asks for a snapshot of the flight recorder that watches this program, and returns at
+// once. Whether one is taken is the rules' affair: one that waits for requests must be set
+// (recorder.when("request", …), or --when request). It reports whether the request was passed on.
+func RequestSnapshot(reason string) bool {
+	now := monotonicNS()
+	wanted := wishes.Load()
+	if wanted == nil {
+		return false
+	}
+	for i := range *wanted {
+		if (*wanted)[i].wants(newsRequest, reason, 0, noStatus) {
+			return putNews(newsRequest, reason, now, now, noStatus)
+		}
+	}
+	return false
+}
+
+func monotonicNS() int64 { return int64(monotonicNow()) }
+
+// An openTask is a task of runtime/trace that has not ended.
+type openTask struct {
+	Parent uint64 `json:"parent"`
+	Name   string `json:"name"`
+	Start  int64  `json:"start_ns"`
+}
+
+const (
+	taskShards   = 64
+	tasksInShard = 1024 // tasks that nobody ends must not grow the table for ever
+)
+
+// A taskTable has the open tasks. Goroutines begin and end tasks at a high rate, so it is in parts.
+type taskTable struct {
+	shards [taskShards]struct {
+		sync.Mutex
+		tasks map[uint64]openTask
+	}
+	left atomic.Uint64 // out, because there were too many
+}
+
+func (t *taskTable) add(id uint64, task openTask) {
+	s := &t.shards[id%taskShards]
+	s.Lock()
+	defer s.Unlock()
+	if s.tasks == nil {
+		s.tasks = map[uint64]openTask{}
+	}
+	if len(s.tasks) >= tasksInShard {
+		t.left.Add(1)
+		return
+	}
+	s.tasks[id] = task
+}
+
+func (t *taskTable) take(id uint64) (openTask, bool) {
+	s := &t.shards[id%taskShards]
+	s.Lock()
+	defer s.Unlock()
+	task, ok := s.tasks[id]
+	delete(s.tasks, id)
+	return task, ok
+}
+
+func (t *taskTable) clear() {
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.Lock()
+		s.tasks = nil
+		s.Unlock()
+	}
+}
+
+// A listedTask is an open task with its number, for Python.
+type listedTask struct {
+	ID uint64 `json:"id"`
+	openTask
+}
+
+// list returns the open tasks, at most limit of them, in no order.
+func (t *taskTable) list(limit int) []listedTask {
+	listed := []listedTask{}
+	for i := range t.shards {
+		s := &t.shards[i]
+		s.Lock()
+		for id, task := range s.tasks {
+			if len(listed) < limit {
+				listed = append(listed, listedTask{id, task})
+			}
+		}
+		s.Unlock()
+	}
+	return listed
+}
+
+// globMatches says whether a name matches a pattern in which * stands for any text, ? for any one
+// character, and everything else for itself.
+func globMatches(pattern, name string) bool {
+	p, n := []rune(pattern), []rune(name)
+	i, j, star, from := 0, 0, -1, 0
+	for j < len(n) {
+		switch {
+		case i < len(p) && p[i] == '*':
+			star, from = i, j
+			i++
+		case i < len(p) && (p[i] == '?' || p[i] == n[j]):
+			i++
+			j++
+		case star >= 0:
+			from++
+			i, j = star+1, from
+		default:
+			return false
+		}
+	}
+	for i < len(p) && p[i] == '*' {
+		i++
+	}
+	return i == len(p)
+}

@@ -1,0 +1,425 @@
+"""Rules at work on a real Go runtime."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flightrec
+from flightrec.directory import SavedSnapshot, SnapshotDirectory
+from flightrec.rules.engine import RuleEngine
+from flightrec.rules.firing import Firing
+from flightrec.rules.moment import Event
+from flightrec.rules.status import RuleStatus
+from tests.helpers import DEADLINE, running, until
+from tests.helpers_go import Judge
+from tests.rules.conftest import MakeEngine
+
+
+def add(engine: RuleEngine, text: str, to: SnapshotDirectory | None, **options: Any) -> None:
+    """Add a rule that need not wait for history."""
+    engine.add(engine.rule(text, to=to, **{"arm_after": 0, **options}))
+
+
+def the_status(engine: RuleEngine) -> RuleStatus:
+    """The state of the only rule."""
+    (status,) = engine.status()
+    return status
+
+
+def still_true(engine: RuleEngine, times: int) -> None:
+    """Wait until the only rule was found true so many times more."""
+    wanted = the_status(engine).times_true + times
+    until(lambda: the_status(engine).times_true >= wanted, "it stays true")
+
+
+def facts_of(folder: SnapshotDirectory, count: int = 1) -> dict[str, Any]:
+    """The metadata of the newest snapshot, once there are so many."""
+    until(lambda: len(folder.snapshots()) >= count, f"{count} snapshots")
+    facts: dict[str, Any] = json.loads(folder.snapshots()[-1].with_suffix(".json").read_text())
+    return facts
+
+
+SLOW = Event(kind="http", name="GET /slow", start_ns=0, end_ns=10**9, status=200)
+
+
+def test_a_metric_fires(
+    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory, judge: Judge
+) -> None:
+    """A rule on one of Go's metrics leaves a valid snapshot, and says what it saw."""
+    add(engine, "goroutines > 60 for 50ms", folder, name="many")
+    with running(runtime, "idle", goroutines=100, duration=60):
+        facts = facts_of(folder)
+    (path,) = folder.snapshots()
+    judge.check(path)
+    (reason,) = facts["reasons"]
+    assert reason["rule"] == "many"
+    assert reason["condition"] == "goroutines > 60 for 50ms"
+    assert reason["values"]["goroutines"] > 100
+    assert facts["window"]["bytes"] == path.stat().st_size
+    assert facts["window"]["start_ns"] < reason["trace_ns"] <= facts["window"]["end_ns"]
+    assert facts["versions"]["go"] == runtime.go_version
+    assert facts["program"]["arguments"]
+    until(lambda: the_status(engine).saved == 1, "it is counted")
+    assert the_status(engine).last_saved == str(path)
+
+
+def test_once_an_episode(
+    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory
+) -> None:
+    """A rule that stays true fires once; when it has been false, it fires again."""
+    add(engine, "goroutines > 60", folder)
+    for count in (1, 2):
+        with running(runtime, "idle", goroutines=100, duration=60):
+            facts_of(folder, count)
+            still_true(engine, 3)
+        assert len(folder.snapshots()) == count
+        true = the_status(engine).times_true
+        until(lambda: the_status(engine).values["goroutines"] <= 60, "the goroutines are gone")
+        assert the_status(engine).times_true >= true
+
+
+def test_histogram_of_the_interval(
+    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory
+) -> None:
+    """A quantile is of the last interval: it is gone when the cause is."""
+    add(engine, "sched.count > 1000000000", folder, name="count")
+    with running(runtime, "pingpong", pairs=4, duration=60):
+        until(lambda: the_status(engine).values.get("sched.count", 0) > 100, "there is scheduling")
+        peak = the_status(engine).values["sched.count"]
+    until(lambda: the_status(engine).values["sched.count"] < peak / 2, "it goes down again")
+
+
+def test_rate(runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A rate is the increase of a second, and 0 again when nothing increases."""
+    add(engine, "rate(allocs) > 900000GiB", folder)
+    with running(runtime, "gc_churn", duration=60):
+        until(lambda: the_status(engine).values.get("rate(allocs)", 0) > 1 << 20, "it allocates")
+    until(lambda: the_status(engine).values["rate(allocs)"] < 1 << 20, "it does not")
+
+
+def test_statistics(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """The recorder's own statistics can be asked for, with their units."""
+    add(engine, "recorder.window_bytes >= 1B and recorder.age < 1h", folder)
+    reason = facts_of(folder)["reasons"][0]
+    assert reason["values"]["recorder.window_bytes"] > 0
+    assert 0 <= reason["values"]["recorder.age"] < 100
+
+
+@pytest.mark.parametrize(
+    ("text", "suggestion"),
+    [
+        ("gorutines > 5", "goroutines"),
+        ("heap > 5s", "64MiB"),
+        ("sched.p99 > 5", "10ms"),
+        ("sched > 5ms", "sched.p99"),
+        ("heap.p99 > 5MiB", "heap"),
+        ("rate(sched.p99) > 5", "rate(sched.count)"),
+        ("/sched/latency:seconds p99 > 5ms", "/sched/latencies:seconds"),
+        ("recorder.windowbytes > 5MiB", "recorder.window_bytes"),
+    ],
+)
+def test_refused(engine: RuleEngine, folder: SnapshotDirectory, text: str, suggestion: str) -> None:
+    """A wrong name or unit is refused at once, with the right ones."""
+    with pytest.raises(flightrec.RuleError) as caught:
+        engine.rule(text, to=folder)
+    assert suggestion in caught.value.suggestion
+    assert caught.value.position is not None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("sched.p99.9 > 5ms", "gc.pause.max > 1ms", "heap > 0", "rate(gc.cpu) > 0.5"),
+        *("rate(mutex.wait) > 0.5", "rate(mutex.wait) > 200ms/s", "rate(sched.count) > 5"),
+        *("stall > 2s", "recorder.dropped_generations > 0", "/gc/gogc:percent != 100"),
+    ],
+)
+def test_accepted(engine: RuleEngine, folder: SnapshotDirectory, text: str) -> None:
+    """Short names, rates, shares of time and statistics are understood."""
+    engine.rule(text, to=folder)
+
+
+def test_every_metric_can_be_read(runtime: flightrec.GoRuntime) -> None:
+    """Every metric that the runtime describes is read, histograms with their buckets."""
+    from flightrec.rules.histogram import Histogram
+    from flightrec.rules.sources import MetricsReader, describe_metrics
+
+    catalog = describe_metrics(runtime._library)
+    names = [name for name in catalog.names() if name.startswith("/")]
+    assert len(names) > 50
+    reader = MetricsReader(runtime._library)
+    for _ in range(2):
+        values = reader.read(names)
+        histogram = values["/sched/latencies:seconds"]
+        assert isinstance(histogram, Histogram)
+        assert len(histogram.buckets) == len(histogram.counts) + 1
+        goroutines = values["/sched/goroutines:goroutines"]
+        assert isinstance(goroutines, int)
+        assert goroutines > 1
+    with pytest.raises(flightrec.BridgeError, match="no/such"):
+        reader.read(["/no/such:metric"])
+
+
+def test_arming(recorder: flightrec.FlightRecorder, engine: RuleEngine) -> None:
+    """A rule is silent until the window has history, and says so; nothing is missed by that."""
+    fired: list[Firing] = []
+    engine.add(engine.rule("goroutines > 0", to=None, on_fire=fired.append, arm_after=1000))
+    until(lambda: the_status(engine).suppressed.get("not_armed"), "it was true")
+    until(lambda: "1000 s are wanted" in the_status(engine).why, "it says why not")
+    assert not the_status(engine).armed
+    assert not fired
+    recorder.stop()
+    until(lambda: the_status(engine).why == "nothing is recorded", "the recorder is stopped")
+
+
+def test_arms_after_min_age(make_recorder: Any, make_engine: MakeEngine) -> None:
+    """By default a rule is armed once the window reaches back min_age."""
+    recorder = make_recorder(min_age=0.5)
+    recorder.start()
+    began = recorder.runtime.now_ns()
+    engine = make_engine(recorder)
+    fired: list[Firing] = []
+    engine.add(engine.rule("goroutines > 0", to=None, on_fire=fired.append))
+    until(lambda: fired, "it fires")
+    assert fired[0].trace_ns - began >= 0.4e9
+
+
+def test_event(engine: RuleEngine, folder: SnapshotDirectory, judge: Judge) -> None:
+    """A rule on requests fires with the request that was slow, and with no other."""
+    add(engine, 'http "GET /s*" slower than 200ms', folder)
+    fast = Event(kind="http", name="GET /slow", start_ns=0, end_ns=10**8)
+    other = Event(kind="http", name="POST /slow", start_ns=0, end_ns=10**9)
+    assert engine.post(fast) == engine.post(other) == []
+    (firing,) = engine.post(SLOW, wait=DEADLINE)
+    assert firing.saved is not None
+    judge.check(firing.saved.path)
+    event = facts_of(folder)["reasons"][0]["event"]
+    assert (event["name"], event["status"]) == ("GET /slow", 200)
+
+
+def test_tail(
+    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory, judge: Judge
+) -> None:
+    """With a tail, what happens after the rule fired is in the snapshot."""
+    add(engine, "http slower than 1ms", folder, tail=0.5)
+    (firing,) = engine.post(SLOW)
+    runtime.log("test", "after it fired")
+    assert firing.wait(DEADLINE)
+    assert firing.saved is not None
+    assert any("after it fired" in event.text for event in judge.events(firing.saved.path))
+    facts = facts_of(folder)
+    assert facts["window"]["end_ns"] - facts["reasons"][0]["trace_ns"] >= 0.5e9
+
+
+def test_joining(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A rule that fires while another's snapshot is on its way joins it; both reasons are kept."""
+    add(engine, "http slower than 1ms", folder, name="first", tail=0.3)
+    add(engine, "panic", folder, name="second")
+    firings = [*engine.post(SLOW), *engine.post(Event(kind="panic", name="boom"))]
+    assert all(firing.wait(DEADLINE) for firing in firings)
+    assert len(folder.snapshots()) == 1
+    assert [reason["rule"] for reason in facts_of(folder)["reasons"]] == ["first", "second"]
+    first, second = engine.status()
+    assert (first.saved, first.joined, second.saved, second.joined) == (1, 0, 1, 1)
+
+
+def test_joining_late(
+    engine: RuleEngine, folder: SnapshotDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule that fires while the snapshot's bytes are being written joins it as well."""
+    add(engine, "http slower than 1ms", folder, name="first")
+    add(engine, "panic", folder, name="second")
+    writing, go_on = threading.Event(), threading.Event()
+    write_to = flightrec.Snapshot.write_to
+
+    def slow_write(snapshot: flightrec.Snapshot, file: Any) -> int:
+        writing.set()
+        assert go_on.wait(DEADLINE)
+        return write_to(snapshot, file)
+
+    monkeypatch.setattr(flightrec.Snapshot, "write_to", slow_write)
+    (first,) = engine.post(SLOW)
+    assert writing.wait(DEADLINE)
+    (second,) = engine.post(Event(kind="panic"))
+    go_on.set()
+    assert first.wait(DEADLINE)
+    assert second.wait(DEADLINE)
+    assert second.saved is first.saved is not None
+    assert [reason["rule"] for reason in facts_of(folder)["reasons"]] == ["first", "second"]
+
+
+def test_suppressed(engine: RuleEngine, tmp_path: Path) -> None:
+    """What a limit stops is counted by its name, in the status and in the folder."""
+    folder = SnapshotDirectory(tmp_path / "s", min_interval=0, per_rule=3600)
+    add(engine, "http slower than 1ms", folder, name="slow")
+    (first,) = engine.post(SLOW, wait=DEADLINE)
+    assert first.saved
+    for _ in range(5):
+        assert engine.post(SLOW) == []
+    assert the_status(engine).suppressed == {"per_rule": 5}
+    engine.close()
+    assert folder.suppressed() == {"slow": {"per_rule": 5}}
+    assert "suppressed 5 by per_rule" in str(the_status(engine))
+
+
+def test_saving_fails(
+    engine: RuleEngine, folder: SnapshotDirectory, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An error in saving reaches on_error, the log and the status, and not who fired."""
+    errors: list[BaseException] = []
+    add(engine, "http slower than 1ms", folder, on_error=errors.append)
+    shutil.rmtree(folder.path)
+    with caplog.at_level(logging.ERROR, "flightrec"):
+        (firing,) = engine.post(SLOW, wait=DEADLINE)
+    assert firing.saved is None
+    assert isinstance(firing.error, FileNotFoundError)
+    assert errors == [firing.error]
+    assert "no snapshot for rule" in caplog.text
+    assert "FileNotFoundError" in the_status(engine).last_error
+    folder.path.mkdir()
+    until(lambda: engine.post(SLOW, wait=DEADLINE), "it fires again")
+    assert facts_of(folder)
+
+
+def test_callbacks_that_raise(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A callback that raises is logged, and stops neither the snapshot nor the next."""
+    saved: list[SavedSnapshot] = []
+
+    def raises(what: Any) -> None:
+        if isinstance(what, SavedSnapshot):
+            saved.append(what)
+        raise RuntimeError("a user's mistake")
+
+    logging.getLogger("flightrec").setLevel(logging.CRITICAL)
+    try:
+        add(engine, "http slower than 1ms", folder, on_fire=raises, on_saved=raises)
+        for count in (1, 2):
+            (firing,) = engine.post(SLOW, wait=DEADLINE)
+            assert firing.saved
+            assert len(saved) == count
+    finally:
+        logging.getLogger("flightrec").setLevel(logging.NOTSET)
+
+
+def test_nothing_waits(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """Whoever fires a rule does not wait for the snapshot."""
+    add(engine, "http slower than 1ms", folder, tail=3600)
+    (firing,) = engine.post(SLOW)
+    assert not firing.done
+    began = time.monotonic()
+    engine.close()  # saves at once what would wait for its tail
+    assert time.monotonic() - began < 30
+    assert firing.saved is not None
+
+
+def test_adding_and_removing(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """Rules have names of their own; a removed one fires no more."""
+    add(engine, "http slower than 1ms", folder, name="a")
+    with pytest.raises(flightrec.RuleError, match="already"):
+        add(engine, "panic", folder, name="a")
+    with pytest.raises(flightrec.RuleError, match="the rules are: a"):
+        engine.remove("b")
+    engine.remove("a")
+    assert engine.post(SLOW) == []
+    assert engine.status() == ()
+    add(engine, "http slower than 1ms", folder, name="a")
+    assert len(engine.post(SLOW)) == 1
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"tail": -1}, {"tail": float("inf")}, {"last": 0}, {"arm_after": -1}, {"to": None}],
+)
+def test_senseless_options(
+    engine: RuleEngine, folder: SnapshotDirectory, options: dict[str, Any]
+) -> None:
+    """Options that make no sense are refused when the rule is made."""
+    with pytest.raises(ValueError, match="a"):
+        engine.rule("panic", **{"to": folder, **options})
+
+
+def test_last(
+    runtime: flightrec.GoRuntime,
+    make_recorder: Any,
+    make_engine: MakeEngine,
+    folder: SnapshotDirectory,
+) -> None:
+    """With last, a snapshot is only as long as asked for, give or take a generation."""
+    recorder = make_recorder(min_age=60)
+    recorder.start()
+    engine = make_engine(recorder)
+    until(lambda: recorder.stats().generations >= 4, "there are generations")
+    add(engine, "http slower than 1ms", folder, last=0.5)
+    (firing,) = engine.post(SLOW, wait=DEADLINE)
+    assert firing.saved
+    whole = recorder.snapshot()
+    assert 1 <= len(facts_of(folder)["window"]["generations"]) < len(whole.generations)
+
+
+def test_end_of_the_process(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """At the end of the process nothing waits for a tail, and all is saved on return."""
+    add(engine, "http slower than 1ms", folder, name="slow", tail=3600)
+    add(engine, "exit status != 0", folder, name="failed", tail=3600)
+    (slow,) = engine.post(SLOW)
+    fired = engine.ends(Event(kind="exit", status=3))
+    assert [firing.rule.name for firing in fired] == ["failed"]
+    assert slow.saved
+    assert fired[0].saved
+
+
+def test_go_asks(go_child: Any, tmp_path: Path) -> None:
+    """gobridge.RequestSnapshot returns at once, and a rule for requests saves a snapshot."""
+    go_child.run(
+        """
+        from flightrec.directory import SnapshotDirectory
+        from flightrec.rules.engine import RuleEngine
+
+        runtime = flightrec.load()
+        folder = SnapshotDirectory(sys.argv[1])
+        with flightrec.FlightRecorder(runtime) as recorder, RuleEngine(recorder) as engine:
+            assert runtime.run("request_snapshot", reason="early") is False
+            engine.add(engine.rule('request "disk*"', to=folder))
+            assert runtime.run("request_snapshot", reason="other") is False
+            assert runtime.run("request_snapshot", reason="disk is slow") is True
+            while not folder.snapshots():
+                time.sleep(0.01)
+        import json
+        facts = json.loads(folder.snapshots()[0].with_suffix(".json").read_text())
+        assert facts["reasons"][0]["event"]["name"] == "disk is slow", facts
+        """,
+        tmp_path,
+    )
+
+
+def test_forked_child(child: Any, tmp_path: Path) -> None:
+    """In a forked child rules do nothing, and nothing hangs."""
+    child.run(
+        """
+        from flightrec.directory import SnapshotDirectory
+        from flightrec.rules.engine import RuleEngine
+        from flightrec.rules.moment import Event
+
+        folder = SnapshotDirectory(sys.argv[1])
+        with flightrec.FlightRecorder() as recorder, RuleEngine(recorder) as engine:
+            engine.add(engine.rule("panic", to=folder))
+            pid = fork()
+            if pid == 0:
+                assert engine.post(Event(kind="panic")) == []
+                try:
+                    engine.add(engine.rule("exit", to=folder))
+                except flightrec.ForkedProcessError:
+                    os._exit(0)
+                os._exit(1)
+            assert os.waitpid(pid, 0)[1] == 0
+            assert engine.post(Event(kind="panic"), wait=60)[0].saved
+        """,
+        tmp_path,
+    )
