@@ -12,6 +12,7 @@ from flightrec import testing
 from flightrec.testing import Window, WindowAssertionError
 from flightrec.trace import GoroutineTransition, GoState, Log, RangeBegin, TaskBegin
 from tests.helpers import running, until
+from tests.trace.tracebuilder import batch, event, header, stacks, strings, sync
 
 _IDLE = re.compile(r"workloads\.idle")
 
@@ -217,6 +218,74 @@ def test_leak_between_snapshots(runtime: flightrec.GoRuntime) -> None:
             after = recorder.snapshot()
     with pytest.raises(WindowAssertionError, match="left behind"):
         testing.assert_no_goroutine_leak(before, after)
+
+
+@pytest.mark.matrix
+def test_leak_whose_creation_is_forgotten(runtime: flightrec.GoRuntime, go_minor: int) -> None:
+    """Goroutines that idle since before the second window fail, by name or with why not."""
+    with flightrec.FlightRecorder(runtime) as recorder:
+        before = recorder.snapshot()
+    with running(runtime, "idle", goroutines=20, duration=60):
+        with flightrec.FlightRecorder(runtime) as recorder:
+            until(lambda: idle_or_nameless(recorder) >= 20, "twenty goroutines wait")
+        with flightrec.FlightRecorder(runtime) as recorder:
+            after = recorder.snapshot()
+    with pytest.raises(WindowAssertionError, match="left behind") as error:
+        testing.assert_no_goroutine_leak(before, after)
+    if go_minor >= 23:
+        assert "workloads.idle" in failure(error)
+    else:
+        assert "Some have no name" in failure(error)
+        testing.assert_no_goroutine_leak(before, after, ignore=["", re.compile("workloads")])
+
+
+def idle_or_nameless(recorder: flightrec.FlightRecorder) -> int:
+    """How many goroutines wait that are of the workload ``idle``, or nobody's."""
+    found = Window(recorder.snapshot()).live().values()
+    return sum(
+        (not one.name or bool(_IDLE.search(one.name))) and one.state is GoState.WAITING
+        for one in found
+    )
+
+
+def test_equal_leaks_are_one_group(window: Window) -> None:
+    """Goroutines that were left behind in one place are told once, with their number and ids."""
+    with pytest.raises(WindowAssertionError) as error:
+        window.assert_no_goroutine_leak(since="between", until="ends")
+    text = failure(error)
+    assert "3 goroutines (flightrec/gobridge/workloads.idle" in text
+    assert text.count("idle.go:") == 2  # where they wait, and where they were created
+    assert len(error.value.events) >= 3
+
+
+def test_created_by_nobody() -> None:
+    """A goroutine that no goroutine created is said to be a timer's or the runtime's."""
+    trace = (
+        header(26)
+        + batch(
+            1,
+            7,
+            1000,
+            event("ProcStatus", 1, 0, 1),
+            event("GoCreate", 5, 9, 1, 0),
+        )
+        + strings(1, {1: b"time.goFunc", 2: b"time/sleep.go"})
+        + stacks(1, {1: [(100, 1, 2, 30)]})
+        + sync(26, 1, 1000)
+    )
+    with pytest.raises(WindowAssertionError) as error:
+        Window(trace).assert_no_goroutine_leak()
+    assert "by a timer or the runtime" in failure(error)
+    assert "no goroutine" not in failure(error).replace("on no goroutine", "")
+
+
+def test_way_into_go_is_one_line(window: Window) -> None:
+    """Logs and tasks of Python show where they came from in one line, not the bridge's frames."""
+    with pytest.raises(WindowAssertionError) as error:
+        window.assert_not_logged("of outer")
+    assert "called from a C or Python thread" in failure(error)
+    assert "gobridge" not in failure(error)
+    assert "cgocallback" not in failure(error)
 
 
 def test_goroutines_from_before_the_window(runtime: flightrec.GoRuntime) -> None:

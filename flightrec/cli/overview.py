@@ -9,7 +9,7 @@ from flightrec.cli.tracefile import format_name
 from flightrec.cli.units import format_size
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.plain import stack_list
-from flightrec.trace.summary.model import is_system_goroutine
+from flightrec.trace.program import is_runtime_goroutine
 
 if TYPE_CHECKING:
     from flightrec.trace import BlockingStack, Distribution, ExecutionStats, Series, Summary
@@ -126,7 +126,7 @@ def _places(summary: Summary) -> list[BlockingStack]:
     other: list[BlockingStack] = []
     for place in summary.blocking:
         name = place.stack[-1].function if place.stack else ""
-        (other if is_system_goroutine(name) else own).append(place)
+        (other if is_runtime_goroutine(name) else own).append(place)
     return sorted(own[:_MANY] + other[:_MANY], key=lambda place: -place.total_ns)
 
 
@@ -256,7 +256,7 @@ def _blocking(facts: dict[str, Any]) -> list[str]:
     places = [
         place
         for place in facts["blocking"]
-        if place["stack"] and not is_system_goroutine(place["stack"][-1]["function"])
+        if place["stack"] and not is_runtime_goroutine(place["stack"][-1]["function"])
     ]
     if not places:
         return []

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import gzip
+import shutil
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
-__all__ = ["format_name", "without_collector"]
+__all__ = ["format_name", "is_gzip", "unpacked", "without_collector"]
 
 _WRITERS = {22: "Go 1.22", 23: "Go 1.23 or 1.24", 25: "Go 1.25", 26: "Go 1.26 or later"}
 
@@ -14,6 +18,22 @@ _WRITERS = {22: "Go 1.22", 23: "Go 1.23 or 1.24", 25: "Go 1.25", 26: "Go 1.26 or
 def format_name(version: int) -> str:
     """Which Go writes a format, by the version in a trace's header."""
     return _WRITERS.get(version, f"Go 1.{version}")
+
+
+def is_gzip(path: Path) -> bool:
+    """Whether a file is gzip'd."""
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+@contextlib.contextmanager
+def unpacked(path: Path) -> Iterator[Path]:
+    """A gzip'd trace as a plain file, for Go's tools; it is gone at the end."""
+    with tempfile.TemporaryDirectory(prefix="flightrec-") as folder:
+        plain = Path(folder) / (path.stem or "trace")
+        with gzip.open(path, "rb") as source, plain.open("wb") as target:
+            shutil.copyfileobj(source, target, 1 << 20)
+        yield plain
 
 
 @contextlib.contextmanager

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Final
 
 from flightrec.trace import NO_STACK, Event, GoroutineTransition, GoState, Stack, Sync
-from flightrec.trace.summary.model import is_system_goroutine
+from flightrec.trace.program import is_bridge, is_c_thread, is_runtime_goroutine, package
 
 __all__ = ["Delay", "LiveGoroutine", "delays", "is_system", "live", "names", "ran_between"]
 
-# The tracer's and the bridge's own goroutines come and go with recorders and workloads. The
-# bundled workloads' are in the package below the bridge's.
-_RECORDER: Final = ("runtime/trace.", "flightrec/gobridge.")
-
 
 def is_system(name: str) -> bool:
-    """Whether a goroutine with this start function is the runtime's own, or the recorder's."""
-    return is_system_goroutine(name) or name.startswith(_RECORDER)
+    """Whether a start function is that of the runtime's own goroutines, the bridge's or C threads'.
+
+    The bridge's come and go with recorders and workloads, C threads' with the threads.
+    """
+    return (
+        is_runtime_goroutine(name)
+        or is_bridge(name)
+        or package(name) == "runtime/trace"
+        or is_c_thread(name)
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,8 @@ class LiveGoroutine:
 
     ``created`` is the event of its creation, None where that is not in the window. ``since_ns`` is
     when it got into its ``state``, for what ``reason`` and with which ``stack``, as far as that is
-    told.
+    told. ``name`` is empty where the window has no stack of it: before Go 1.23 a trace does not
+    repeat the stacks of goroutines that do nothing.
     """
 
     goid: int
@@ -40,7 +44,14 @@ class LiveGoroutine:
 
     @property
     def system(self) -> bool:
-        """Whether it is the runtime's own, or the recorder's."""
+        """Whether it is the runtime's own, the recorder's, or stands for a C or Python thread.
+
+        A thread's is told by its start function, and where that is missing by its state: it
+        is created in a syscall, and waits for the next call into Go in one.
+        """
+        if not self.name:
+            born = self.state if self.created is None else self.created.to_state
+            return born is GoState.SYSCALL
         return is_system(self.name)
 
 

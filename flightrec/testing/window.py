@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
+from flightrec.testing.leaks import NAMELESS, goroutines_text, leak_groups
 from flightrec.testing.live import Delay, LiveGoroutine, delays, is_system, live, names, ran_between
 from flightrec.testing.wording import (
     WindowAssertionError,
@@ -14,6 +15,7 @@ from flightrec.testing.wording import (
     bullets,
     event_text,
     goroutine_text,
+    ns_range,
     seconds_text,
     stack_text,
 )
@@ -258,7 +260,8 @@ class Window:
 
         One that has said that it is done may still take a moment to end, so those that end within
         *grace_seconds* after *until* are not counted, as far as the window goes. Nor are the
-        runtime's own, the recorder's, and those whose start function is among *ignore*.
+        runtime's own, the recorder's, those that stand for C or Python threads, and those whose
+        start function is among *ignore*.
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
@@ -284,25 +287,38 @@ class Window:
         ]
         if leaked:
             one = len(leaked) == 1
+            groups = leak_groups(leaked)
+            text = f"{len(leaked)} goroutine{' was' if one else 's were'} left behind:\n"
+            text += bullets([self._leak(group, end) for group in groups], "groups of goroutines")
+            if any(not found.name for found in leaked):
+                text += f"\n{NAMELESS}"
             raise WindowAssertionError(
-                f"{len(leaked)} goroutine{' was' if one else 's were'} left behind:\n"
-                + bullets([self._goroutine(found, end) for found in leaked], "goroutines"),
-                [found.created for found in leaked if found.created is not None],
+                text, [found.created for found in leaked if found.created is not None]
             )
 
-    def _goroutine(self, found: LiveGoroutine, end: int) -> str:
+    def _leak(self, group: Sequence[LiveGoroutine], end: int) -> str:
+        """Goroutines that are left behind and equal but for their ids and times."""
+        found = group[0]
         reason = f" ({found.reason})" if found.reason else ""
-        lines = [
-            f"{goroutine_text(found.goid, found.name)}: {found.state}{reason} for "
-            f"{ns_text(end - found.since_ns)}"
-        ]
+        waited = ns_range(end - one.since_ns for one in group)
+        lines = [f"{goroutines_text(group)}: {found.state}{reason} for {waited}"]
         if found.stack:
             lines.append(stack_text(found.stack))
-        if found.created is not None:
-            creator = found.created.goroutine
-            by = self._who(creator)
-            lines.append(f"  created {self._at(found.created.time)} by {by} in")
-            lines.append(stack_text(found.created.stack) or "    (no stack)")
+        created = [one.created for one in group if one.created is not None]
+        if created:
+            times = [event.time for event in created]
+            at = self._at(min(times))
+            if max(times) > min(times):
+                at += f" to {self._at(max(times))[3:]}"
+            creators = {event.goroutine for event in created}
+            if creators == {None}:
+                by = "by a timer or the runtime, on no goroutine"
+            elif len(creators) == 1:
+                by = f"by {self._who(created[0].goroutine)}"
+            else:
+                by = f"by {len(creators)} goroutines"
+            stack = stack_text(created[0].stack)
+            lines.append(f"  created {at} {by}" + (f" in\n{stack}" if stack else ""))
         return "\n".join(lines)
 
     # Pauses and delays.
@@ -384,7 +400,7 @@ class Window:
         name = self._name(delay.event.goid)
         if function is not None:
             return _fits(name, function)
-        return system or not is_system(name)
+        return system or (name != "" and not is_system(name))
 
     def _delay(self, delay: Delay) -> str:
         event = delay.event
@@ -442,8 +458,10 @@ def assert_no_goroutine_leak(
 ) -> None:
     """At the end of the second window there is no goroutine that was not there at the first's.
 
-    Both must be of one process. Left out are the runtime's own goroutines, the recorder's, and
-    those whose start function is among *ignore*. Raises :class:`WindowAssertionError`.
+    Both must be of one process. Left out are the runtime's own goroutines, the recorder's, those
+    that stand for C or Python threads, and those whose start function is among *ignore*. A trace of
+    Go 1.22 does not name goroutines that have done nothing since before the window: such ones count
+    as left behind, unless ``""`` is among *ignore*. Raises :class:`WindowAssertionError`.
     """
     __tracebackhide__ = True
     first = before if isinstance(before, Window) else Window(before)

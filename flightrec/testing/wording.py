@@ -7,6 +7,7 @@ from typing import Final
 
 from flightrec.trace import Event, Stack, go_text
 from flightrec.trace.nanoseconds import ns_text
+from flightrec.trace.program import is_c_thread, is_way_into_go
 
 __all__ = [
     "WindowAssertionError",
@@ -14,6 +15,7 @@ __all__ = [
     "bullets",
     "event_text",
     "goroutine_text",
+    "ns_range",
     "seconds_text",
     "stack_text",
 ]
@@ -52,11 +54,28 @@ def goroutine_text(goid: int | None, name: str) -> str:
     return f"goroutine {goid} ({name})" if name else f"goroutine {goid}"
 
 
+def ns_range(durations: Iterable[int]) -> str:
+    """How long something took, at least and at most, in ns."""
+    found = sorted(durations)
+    low, high = ns_text(found[0]), ns_text(found[-1])
+    return low if low == high else f"{low} to {high}"
+
+
 def stack_text(stack: Stack, indent: str = "    ") -> str:
-    """A stack, a frame a line; empty if there is none."""
-    lines = [f"{indent}{frame.function}  {frame.file}:{frame.line}" for frame in stack[:_FRAMES]]
-    if len(stack) > _FRAMES:
-        lines.append(f"{indent}… {len(stack) - _FRAMES} more frames")
+    """A stack, a frame a line; empty if there is none.
+
+    The way from a C or Python thread into Go is told in one line: of it nobody can learn anything.
+    """
+    frames = list(stack)
+    called = bool(frames) and is_c_thread(frames[-1].function)
+    if called:
+        while frames and is_way_into_go(frames[-1]):
+            frames.pop()
+    lines = [f"{indent}{frame.function}  {frame.file}:{frame.line}" for frame in frames[:_FRAMES]]
+    if len(frames) > _FRAMES:
+        lines.append(f"{indent}… {len(frames) - _FRAMES} more frames")
+    if called:
+        lines.append(f"{indent}called from a C or Python thread")
     return "\n".join(lines)
 
 

@@ -23,7 +23,8 @@ from __future__ import annotations
 import datetime
 import enum
 from collections.abc import Mapping
-from typing import Final, NamedTuple, TypeAlias, cast, get_args
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple, TypeAlias, cast, get_args
 
 from flightrec.trace.spec import EXPERIMENTS, SPECS
 from flightrec.trace.stacks import Stack
@@ -106,6 +107,8 @@ class Resource(NamedTuple):
 class Generation:
     """What is known of a generation as a whole. Shared by its events; do not change it.
 
+    Two are equal if all that is known of them is, so events of two readings of one trace are.
+
     ``number`` as in the trace, ``clock`` its clock snapshot (None before Go 1.25),
     ``units_per_second`` the trace clock's frequency, ``offset`` where its first batch starts in
     the trace.
@@ -131,12 +134,25 @@ class Generation:
         clock = self.clock
         return None if clock is None else clock.wall_ns + (time - clock.time)
 
+    def _key(self) -> tuple[int, ClockSnapshot | None, int, int]:
+        return self.number, self.clock, self.units_per_second, self.offset
+
+    def __eq__(self, other: object) -> bool:
+        if self is other:
+            return True
+        if not isinstance(other, Generation):
+            return NotImplemented
+        return self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
     def __repr__(self) -> str:
         return f"<generation {self.number}>"
 
     def __reduce__(self) -> tuple[object, ...]:
         # Slots and keyword-only arguments need saying how to pickle.
-        return _generation, (self.number, self.clock, self.units_per_second, self.offset)
+        return _generation, self._key()
 
 
 def _generation(
@@ -219,6 +235,20 @@ class Sync(EventBase, _Sync):
 
     __slots__ = ()
     kind = Kind.SYNC
+
+    def __hash__(self) -> int:
+        # A read-only view of a dict has no hash, and cannot be pickled.
+        return hash(self[:-1])
+
+    def __eq__(self, other: object) -> bool:
+        return EventBase.__eq__(self, other)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _sync, (*self[:-1], dict(self.experimental_batches))
+
+
+def _sync(*fields: Any) -> Sync:
+    return Sync._make((*fields[:-1], MappingProxyType(fields[-1])))
 
 
 class _Metric(NamedTuple):
@@ -411,6 +441,16 @@ class GoroutineTransition(EventBase, _GoroutineTransition):
     __slots__ = ()
     kind = Kind.STATE_TRANSITION
 
+    @property
+    def is_restatement(self) -> bool:
+        """Whether nothing changes: the trace only tells which state the goroutine is in.
+
+        It does so at its begin (``from_state`` is UNDETERMINED then), and once in each further
+        generation for goroutines that did nothing (``from_state`` is ``to_state``). Who counts
+        waits must leave these out.
+        """
+        return self.from_state is self.to_state or self.from_state is GoState.UNDETERMINED
+
 
 class _ProcTransition(NamedTuple):
     time: int
@@ -429,6 +469,11 @@ class ProcTransition(EventBase, _ProcTransition):
 
     __slots__ = ()
     kind = Kind.STATE_TRANSITION
+
+    @property
+    def is_restatement(self) -> bool:
+        """Whether nothing changes: the trace only tells which state the proc is in."""
+        return self.from_state is self.to_state or self.from_state is ProcState.UNDETERMINED
 
 
 class _Experimental(NamedTuple):

@@ -81,7 +81,10 @@ class GenerationData:
         elif batch.ends_generation:
             raise self._error("a batch begins with an end-of-generation event", batch.offset)
         else:
-            self.batches.setdefault(batch.thread, []).append(batch)
+            # The order in which the Ms appear counts, even if it is with nothing.
+            found_batches = self.batches.setdefault(batch.thread, [])
+            if batch.data:
+                found_batches.append(batch)
 
     def finish(self, version: int) -> None:
         """Check what must be there once all batches are in, and set ``scale`` and ``info``."""
@@ -108,13 +111,41 @@ class GenerationData:
         return broken(reason, offset=at, generation=self.number)
 
 
-def read_generations(batches: Iterator[Batch], version: int) -> Iterator[GenerationData]:
+def read_generations(
+    batches: Iterator[Batch], version: int, max_bytes: int
+) -> Iterator[GenerationData]:
     """The generations of a trace whose header says ``version``, one in memory at a time.
 
-    Raises TraceFormatError, after the generations that are sound; TruncatedTraceError where
-    the rest of the trace is missing.
+    Raises TraceFormatError, after the generations that are sound, and where one would take more
+    than about ``max_bytes`` of memory; TruncatedTraceError where the rest of the trace is missing.
     """
-    return _marked(batches, version) if version >= 26 else _unmarked(batches, version)
+    bounded = _bounded(batches, max_bytes)
+    return _marked(bounded, version) if version >= 26 else _unmarked(bounded, version)
+
+
+# What a batch takes in memory beside its bytes, and how many times its bytes a table takes: a
+# frame of four bytes becomes several objects.
+_BATCH_OVERHEAD: Final = 300
+_TABLE_FACTOR: Final = 16
+
+
+def _bounded(batches: Iterator[Batch], max_bytes: int) -> Iterator[Batch]:
+    """The same batches, as long as those of one generation fit into memory."""
+    number: int | None = None
+    size = 0
+    for batch in batches:
+        if batch.generation != number:
+            number, size = batch.generation, 0
+        tables = batch.first in (_STRINGS, _STACKS, _CPU_SAMPLES)
+        size += _BATCH_OVERHEAD + len(batch.data) * (_TABLE_FACTOR if tables else 1)
+        if size > max_bytes:
+            raise broken(
+                f"the generation takes more than {max_bytes} bytes of memory; if that is to be, "
+                "raise max_generation_bytes",
+                offset=batch.offset,
+                generation=number,
+            )
+        yield batch
 
 
 def _marked(batches: Iterator[Batch], version: int) -> Iterator[GenerationData]:
@@ -178,17 +209,21 @@ def _unmarked(batches: Iterator[Batch], version: int) -> Iterator[GenerationData
         data.add(batch, version)
     if data is None:
         raise TruncatedTraceError("the trace has no generation")
-    if later is not None and later.generation is not None:
-        data.complete = later.generation != data.number
     try:
-        data.finish(version)
-    except TraceFormatError as error:
-        if later is None or isinstance(later, TruncatedTraceError):
-            # What completes a generation is written last, and so is what a cut takes first.
-            raise TruncatedTraceError(
-                error.reason, offset=error.offset, generation=data.number
-            ) from later
-        raise
-    yield data
-    if later is not None:
-        raise later
+        if later is not None and later.generation is not None:
+            data.complete = later.generation != data.number
+        try:
+            data.finish(version)
+        except TraceFormatError as error:
+            if later is None or isinstance(later, TruncatedTraceError):
+                # What completes a generation is written last, and so is what a cut takes first.
+                raise TruncatedTraceError(
+                    error.reason, offset=error.offset, generation=data.number
+                ) from later
+            raise
+        yield data
+        if later is not None:
+            raise later
+    finally:
+        # An error's traceback has this frame: a name for the error here would make a cycle.
+        later = None

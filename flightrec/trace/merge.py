@@ -162,13 +162,13 @@ def merge(data: GenerationData, state: OrderState, syncs: int, last: int) -> Ite
         if isinstance(error, TraceFormatError):
             raise
         raise _refused(error, cursor, at, data.number) from None
-    while samples:
-        last = max(samples[-1][0], last + 1)
-        try:
+    try:
+        while samples:
+            last = max(samples[-1][0], last + 1)
             emit(_sample(last, samples.pop(), stacks, info))
-        except KeyError as error:
-            yield out
-            raise broken(_missing(error), generation=data.number) from None
+    except TraceFormatError:
+        yield out
+        raise
     if out:
         yield out
 
@@ -196,7 +196,15 @@ def _sample(
     info: Generation,
 ) -> StackSample:
     _, goroutine, proc, thread, stack = sample
-    return StackSample(time, goroutine, proc, thread, stacks[stack], info)
+    found = stacks.get(stack)
+    if found is None:
+        # It is no M's event, and so has no place in a batch that could be told.
+        raise broken(
+            f"a CPU sample has unknown stack {stack}; it is of goroutine "
+            f"{'none' if goroutine is None else goroutine} at {time} ns",
+            generation=info.number,
+        )
+    return StackSample(time, goroutine, proc, thread, found, info)
 
 
 def _next_batch(cursor: Cursor, data: GenerationData) -> bool:

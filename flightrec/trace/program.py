@@ -15,10 +15,12 @@ from flightrec.trace.stacks import Frame
 
 __all__ = [
     "is_bridge",
+    "is_c_thread",
     "is_program_frame",
     "is_recorder_goroutine",
     "is_runtime_goroutine",
     "is_standard_library",
+    "is_way_into_go",
     "package",
     "program_frame",
 ]
@@ -41,7 +43,13 @@ _WORKLOADS: Final = "flightrec/gobridge/workloads"
 
 # Goroutines that the runtime starts and on which the program's code runs: see isSystemGoroutine
 # in Go's runtime/traceback.go.
-_PROGRAM_RUNS_ON: Final = ("runtime.main", "runtime.corostart", "runtime.handleAsyncEvent")
+_C_THREAD: Final = "runtime.cgocallback"
+_PROGRAM_RUNS_ON: Final = (
+    "runtime.main",
+    "runtime.corostart",
+    "runtime.handleAsyncEvent",
+    _C_THREAD,
+)
 
 # Goroutines that the bridge starts for the program: a workload, and main.
 _BRIDGE_RUNS_PROGRAM: Final = (
@@ -103,9 +111,24 @@ def is_runtime_goroutine(name: str) -> bool:
     """Whether a goroutine that starts with this function is the runtime's own.
 
     As Go's runtime has it: ``main`` and coroutines (``iter.Pull``) start in the runtime, but run
-    the program. One without a name is not known to be the runtime's.
+    the program; and so do C threads (Python's are some) that call Go. One without a name is not
+    known to be the runtime's.
     """
     return name.startswith("runtime.") and name not in _PROGRAM_RUNS_ON
+
+
+def is_c_thread(name: str) -> bool:
+    """Whether a goroutine that starts with this function stands for a C thread that calls Go.
+
+    Such a one may have no name at all, where nothing with a stack happened on it.
+    """
+    return name == _C_THREAD
+
+
+def is_way_into_go(frame: Frame) -> bool:
+    """Whether a frame only leads from a C thread to the Go function that it calls."""
+    function, file = frame.function, frame.file
+    return file.endswith(_CGO_WRAPPERS) or is_bridge(function) or package(function) == "runtime"
 
 
 def is_recorder_goroutine(name: str) -> bool:

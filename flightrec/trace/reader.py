@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Iterator
 from itertools import chain
 from types import TracebackType
-from typing import Literal
+from typing import Final, Literal
 
 from flightrec.errors import TraceFormatError
 from flightrec.trace.batches import read_batches, read_header
@@ -20,7 +20,17 @@ from flightrec.trace.tables import QuietEndError
 __all__ = ["Reader", "read"]
 
 
-def read(source: Source, *, on_truncated: Literal["raise", "stop"] = "raise") -> Reader:
+#: How much memory a generation may take, unless the caller says otherwise. Go's tracer makes one a
+#: second, and some 100 MB/s at its busiest on two cores.
+MAX_GENERATION_BYTES: Final = 1 << 30
+
+
+def read(
+    source: Source,
+    *,
+    on_truncated: Literal["raise", "stop"] = "raise",
+    max_generation_bytes: int = MAX_GENERATION_BYTES,
+) -> Reader:
     """Read a Go execution trace: its events, in order.
 
     ::
@@ -39,7 +49,9 @@ def read(source: Source, *, on_truncated: Literal["raise", "stop"] = "raise") ->
     quietly where the last generation stops making sense.
 
     Events come in the order of Go's own reader, times strictly increasing, a :class:`Sync` first,
-    one before each further generation and one last. Memory is bounded by a generation.
+    one before each further generation and one last. Memory is bounded by a generation, and a
+    generation by *max_generation_bytes*: a gzip'd file of a few KiB can hold gigabytes. A trace
+    with one that takes more (its size, and more for its tables) is a TraceFormatError.
 
     Raises OSError, and TraceFormatError from here where the input does not begin like a trace
     (or is one of Go 1.21 or earlier, or of an unknown version), from the iterator where it is
@@ -49,7 +61,13 @@ def read(source: Source, *, on_truncated: Literal["raise", "stop"] = "raise") ->
     """
     if on_truncated not in ("raise", "stop"):
         raise ValueError(f"on_truncated is 'raise' or 'stop', not {on_truncated!r}")
-    return Reader(source, stop_if_truncated=on_truncated == "stop")
+    if max_generation_bytes < 1:
+        raise ValueError(f"max_generation_bytes must be at least 1, not {max_generation_bytes!r}")
+    return Reader(
+        source,
+        stop_if_truncated=on_truncated == "stop",
+        max_generation_bytes=max_generation_bytes,
+    )
 
 
 class Reader(Iterator[Event]):
@@ -59,10 +77,21 @@ class Reader(Iterator[Event]):
     25 or 26 (also written by 1.27). Not thread-safe.
     """
 
-    def __init__(self, source: Source, *, stop_if_truncated: bool = False) -> None:
+    def __init__(
+        self,
+        source: Source,
+        *,
+        stop_if_truncated: bool = False,
+        max_generation_bytes: int = MAX_GENERATION_BYTES,
+    ) -> None:
         self._input = Input(source)
         self.version = read_header(self._input)
-        self._chunks = _chunks(self._input, self.version, stop_if_truncated=stop_if_truncated)
+        self._chunks = _chunks(
+            self._input,
+            self.version,
+            stop_if_truncated=stop_if_truncated,
+            max_generation_bytes=max_generation_bytes,
+        )
         self._events: Iterator[Event] = chain.from_iterable(self._chunks)
 
     def __iter__(self) -> Iterator[Event]:
@@ -98,16 +127,16 @@ class Reader(Iterator[Event]):
 
 
 def _chunks(
-    opened: Input, version: int, *, stop_if_truncated: bool
+    opened: Input, version: int, *, stop_if_truncated: bool, max_generation_bytes: int
 ) -> Generator[list[Event], None, None]:
     """All events, in lists. Closes the input at the end."""
     state = OrderState()
-    generations = read_generations(read_batches(opened), version)
+    generations = read_generations(read_batches(opened), version, max_generation_bytes)
     last, syncs = 0, 0
     info = Generation(0)
+    failure: TraceFormatError | None = None
     try:
         while True:
-            failure: TraceFormatError | None = None
             data = None
             try:
                 data = next(generations, None)
@@ -137,4 +166,6 @@ def _chunks(
         ):
             raise failure
     finally:
+        # An error's traceback has this frame: a name for the error here would make a cycle.
+        failure = None
         opened.close()

@@ -14,6 +14,7 @@ from flightrec.trace.errors import TruncatedTraceError, broken
 __all__ = ["HasBytes", "Input", "Readable", "Source", "WritesItself"]
 
 _CHUNK: Final = 1 << 20
+_PIECE: Final = 1 << 14  # of compressed data
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 
 
@@ -150,12 +151,17 @@ def _checked(read: Callable[[int], Any]) -> Callable[[int], bytes]:
 
 
 class _Gunzip:
-    """Decompresses in pieces of bounded size, over all members of a gzip file."""
+    """Decompresses in pieces of bounded size, over all members of a gzip file.
 
-    __slots__ = ("_inflate", "_input", "_read")
+    The decompressor copies what it leaves of its input at every call, so it is given little of it
+    at a time.
+    """
+
+    __slots__ = ("_fresh", "_inflate", "_input", "_read")
 
     def __init__(self, start: bytes, read: Callable[[int], bytes]) -> None:
-        self._input = start
+        self._fresh = memoryview(start)  # read, and not yet given to the decompressor
+        self._input = b""  # what the decompressor has left
         self._read = read
         self._inflate = zlib.decompressobj(31)
 
@@ -164,15 +170,13 @@ class _Gunzip:
             if self._inflate.eof:
                 # Go's gzip reader takes further members too. Zeros may pad the last one.
                 self._input = (self._inflate.unused_data or self._input).lstrip(b"\0")
-                if not self._input:
-                    self._input = self._read(_CHUNK).lstrip(b"\0")
-                    if not self._input:
+                while not self._input:
+                    if not self._more():
                         return b""
+                    self._input = self._input.lstrip(b"\0")
                 self._inflate = zlib.decompressobj(31)
-            elif not self._input:
-                self._input = self._read(_CHUNK)
-                if not self._input:
-                    raise TruncatedTraceError("the gzip file is cut off")
+            elif not self._input and not self._more():
+                raise TruncatedTraceError("the gzip file is cut off")
             try:
                 data = self._inflate.decompress(self._input, size)
             except zlib.error as error:
@@ -180,3 +184,11 @@ class _Gunzip:
             self._input = self._inflate.unconsumed_tail
             if data:
                 return data
+
+    def _more(self) -> bool:
+        """Take the next piece as input; False at the end."""
+        if not self._fresh:
+            self._fresh = memoryview(self._read(_CHUNK))
+        self._input = bytes(self._fresh[:_PIECE])
+        self._fresh = self._fresh[_PIECE:]
+        return bool(self._input)

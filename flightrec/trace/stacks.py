@@ -103,6 +103,10 @@ class Stack(Sequence[Frame]):
     def __hash__(self) -> int:
         return hash(self._pcs)
 
+    def __reduce__(self) -> tuple[object, ...]:
+        # The frames alone, not the tables of the whole generation.
+        return Stack.of, self.frames
+
     def __repr__(self) -> str:
         if not self._pcs:
             return "<no stack>"

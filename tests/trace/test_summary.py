@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import threading
 from collections import Counter
 from collections.abc import Callable
 from itertools import pairwise
@@ -12,7 +13,9 @@ from types import FunctionType, ModuleType
 
 import pytest
 
+import flightrec
 from flightrec.errors import TraceFormatError
+from flightrec.testing import Window
 from flightrec.trace import (
     Event,
     GoroutineTransition,
@@ -26,6 +29,7 @@ from flightrec.trace import (
     read,
     summarize,
 )
+from tests.helpers_go import Judge
 from tests.trace.toolchains import toolchains
 from tests.trace.tracemaker import Scenario, TraceMaker
 
@@ -132,8 +136,6 @@ def test_counts_events(traces: Traces) -> None:
     summary = summarize(events)
     assert summary.events == Counter(type(event).__name__ for event in events)
     numbers = Counter(event.generation.number for event in events)
-    last = summary.generations[-1].number
-    numbers[last] -= 1  # the sync event at the end
     assert {found.number: found.events for found in summary.generations} == numbers
 
 
@@ -379,3 +381,69 @@ def _objects(root: object) -> int:
 
 
 _CODE = (type, ModuleType, FunctionType)
+
+
+# Goroutine ids that are used again.
+
+
+def test_an_id_with_several_lives(runtime: flightrec.GoRuntime, judge: Judge) -> None:
+    """Python threads one after the other share a goroutine id; each life is one goroutine."""
+    with flightrec.FlightRecorder(runtime, max_bytes=4 << 20) as recorder:
+        for number in range(10):
+            thread = threading.Thread(target=runtime.log, args=("life", str(number)))
+            thread.start()
+            thread.join()
+        snapshot = recorder.snapshot()
+    judge.check(snapshot)
+    born = Counter(
+        found.goid
+        for found in read(snapshot)
+        if isinstance(found, GoroutineTransition) and found.from_state is GoState.NOT_EXIST
+    )
+    (again, lives), *_ = born.most_common(1)
+    assert lives > 1
+    summary = summarize(snapshot)
+    told = (*summary.earlier_lives[again], summary.goroutines[again])
+    assert len(told) >= lives
+    assert all(life.ended_ns is not None for life in told[:-1])
+    assert all(life.stats.unknown_ns == 0 for life in told)
+    assert all(one.created_ns < other.created_ns for one, other in pairwise(told))
+    assert min(count.total for count in summary.goroutine_counts) > 0
+    without = summarize(snapshot, details=False)
+    assert without.functions == summary.functions
+    assert without.goroutine_counts == summary.goroutine_counts
+    assert summary.goroutine_counts[-1].total == len(Window(snapshot).live())
+
+
+def test_a_last_life_that_goes_on(runtime: flightrec.GoRuntime) -> None:
+    """A thread that is alive is so in the summary, although its id belonged to one that ended."""
+    go, release = threading.Event(), threading.Event()
+
+    def last() -> None:
+        with runtime.region("last"):
+            go.set()
+            release.wait(60)
+
+    with flightrec.FlightRecorder(runtime, max_bytes=4 << 20) as recorder:
+        for _ in range(3):
+            thread = threading.Thread(target=runtime.log, args=("life", "x"))
+            thread.start()
+            thread.join()
+        thread = threading.Thread(target=last)
+        thread.start()
+        go.wait(60)
+        summary = summarize(recorder.snapshot())
+        release.set()
+        thread.join()
+    region = next(region for region in summary.tasks[0].regions if region.name == "last")
+    goroutine = summary.goroutines[region.goroutine]
+    assert goroutine.ended_ns is None
+    assert goroutine.goid in summary.earlier_lives
+    assert [region.name for region in goroutine.regions] == ["last"]
+    assert goroutine.regions[0].end_ns is None
+
+
+def test_the_generations_have_all_events(traces: Traces) -> None:
+    """Each event is in one generation's count, the last sync event in the last one's."""
+    summary = summarize(traces("generations"))
+    assert sum(found.events for found in summary.generations) == summary.event_count

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
+from flightrec.trace.program import is_runtime_goroutine
 from flightrec.trace.stacks import NO_STACK, Frame, Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.model import (
@@ -16,7 +17,6 @@ from flightrec.trace.summary.model import (
     FunctionSummary,
     GoroutineSummary,
     RegionSummary,
-    is_system_goroutine,
 )
 
 __all__ = ["Blocking", "FunctionTotals", "Goroutine", "OpenRegion", "Wait", "resolved"]
@@ -302,11 +302,19 @@ class Goroutine:
             final = self.snapshot(now)
             for region in self.regions_open:
                 region.close(final)
-                # The runtime's goroutines inherit a task when the first GC happens to begin in
-                # a region.
-                if not is_system_goroutine(self.name):
-                    self.keep_region(region)
+            for region in self._own_open_regions():
+                self.keep_region(region)
             self.regions_open = None
+
+    def _own_open_regions(self) -> list[OpenRegion]:
+        """The regions that are open, without what only looks like one.
+
+        The runtime's goroutines inherit a task when the first GC happens to begin in a region.
+        """
+        found = self.regions_open or []
+        if is_runtime_goroutine(self.name):
+            return [region for region in found if not region.inherited]
+        return found
 
     def keep_region(self, region: OpenRegion) -> None:
         """Keep a region that has ended."""
@@ -318,9 +326,7 @@ class Goroutine:
         self, now: int, region_summary: Callable[[OpenRegion], RegionSummary]
     ) -> GoroutineSummary:
         """Its summary; ``region_summary`` makes those of its regions."""
-        mine = list(self.regions or ())
-        if not is_system_goroutine(self.name):
-            mine += self.regions_open or ()
+        mine = [*(self.regions or ()), *self._own_open_regions()]
         mine.sort(key=lambda region: -1 if region.begin is None else region.begin)
         return GoroutineSummary(
             self.goid,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
+from flightrec.trace.program import is_recorder_goroutine, is_runtime_goroutine
 from flightrec.trace.stacks import Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import Distribution
@@ -33,7 +34,6 @@ __all__ = [
     "SchedulingDelay",
     "Summary",
     "TaskSummary",
-    "is_system_goroutine",
 ]
 
 GC_MARK: Final = "GC concurrent mark phase"
@@ -48,14 +48,6 @@ NOTHING: Final[Mapping[str, int]] = MappingProxyType({})
 
 def _nothing() -> Mapping[str, int]:
     return NOTHING
-
-
-def is_system_goroutine(name: str) -> bool:
-    """Whether a goroutine whose start function has this name is the runtime's own.
-
-    One without a name counts as one too: that is how a C thread's looks that called into Go.
-    """
-    return not name or (name.startswith("runtime.") and name != "runtime.main")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +135,7 @@ class RegionSummary:
 
 @dataclass(frozen=True, slots=True)
 class GoroutineSummary:
-    """One goroutine.
+    """One goroutine; of an id that was used several times, one life.
 
     ``name`` is its start function's, empty if the trace has no stack of it. ``created_ns`` is
     when it was created, or where the trace found it if ``created_in_trace`` is false. ``parent``
@@ -166,8 +158,8 @@ class GoroutineSummary:
 
     @property
     def system(self) -> bool:
-        """Whether it is one of the runtime's own."""
-        return is_system_goroutine(self.name)
+        """Whether it is one of the runtime's own, or only serves the recording."""
+        return is_runtime_goroutine(self.name) or is_recorder_goroutine(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,8 +173,8 @@ class FunctionSummary:
 
     @property
     def system(self) -> bool:
-        """Whether they are the runtime's own."""
-        return is_system_goroutine(self.name)
+        """Whether they are the runtime's own, or only serve the recording."""
+        return is_runtime_goroutine(self.name) or is_recorder_goroutine(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,11 +321,13 @@ class Summary:
 
     ``begin_ns`` and ``end_ns`` are the first and the last event's time (0 if there is none);
     ``version`` the minor Go version in the trace's header, None for events from elsewhere.
-    ``events`` counts them by type. ``goroutines`` and ``tasks`` are by id, and ``region_durations``
-    and ``task_durations`` by name, of those whose ends are both in the trace. ``functions`` are
-    sorted by execution time, ``blocking`` by time, ``samples`` by count and ``delays`` by
-    duration, the greatest first; only ``delays`` is cut off. ``scheduling`` is how long
-    goroutines were ready before they ran; one that was so before the trace counts from its
+    ``events`` counts them by type. ``goroutines`` and ``tasks`` are by id. Go gives a C thread (a
+    Python thread) that calls it the goroutine id of one that has left, so an id may have several
+    lives: ``goroutines`` has the last one, and ``earlier_lives`` those before it, oldest first.
+    ``region_durations`` and ``task_durations`` are by name, of those whose ends are both in the
+    trace. ``functions`` are sorted by execution time, ``blocking`` by time, ``samples`` by count
+    and ``delays`` by duration, the greatest first; only ``delays`` is cut off. ``scheduling`` is
+    how long goroutines were ready before they ran; one that was so before the trace counts from its
     begin. ``ranges`` are how long the runtime's own took (the mark phase, sweeps, mark assists,
     stop-the-worlds), by name, of those whose ends are both in the trace. ``metrics`` are the
     runtime's, by name.
@@ -347,6 +341,7 @@ class Summary:
     generations: tuple[GenerationSummary, ...]
     events: Mapping[str, int]
     goroutines: Mapping[int | None, GoroutineSummary]
+    earlier_lives: Mapping[int | None, tuple[GoroutineSummary, ...]]
     functions: tuple[FunctionSummary, ...]
     goroutine_counts: tuple[GoroutineCount, ...]
     scheduling: Distribution

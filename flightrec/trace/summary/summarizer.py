@@ -127,6 +127,8 @@ class Summarizer:
         self._generations: list[tuple[Generation, int, int]] = []
 
         self._gs: dict[int | None, Goroutine] = {}
+        # Those before them with the same ids.
+        self._earlier: dict[int | None, list[Goroutine]] = {}
         self._functions: dict[str, FunctionTotals] = {}
         self._numbers = CountsBuilder()
         self._scheduling = DistributionBuilder()
@@ -149,20 +151,6 @@ class Summarizer:
         self._task_durations: dict[str, DistributionBuilder] = {}
         self._region_durations: dict[str, DistributionBuilder] = {}
         self._samples: dict[tuple[Frame, ...], int] = {}
-
-        self._handlers: dict[type[Event], Callable[[Any], None]] = {
-            Log: self._log,
-            Metric: self._metric,
-            ProcTransition: self._proc,
-            RangeActive: self._range_active,
-            RangeBegin: self._range_begin,
-            RangeEnd: self._range_end,
-            RegionBegin: self._region_begin,
-            RegionEnd: self._region_end,
-            StackSample: self._sample,
-            TaskBegin: self._task_begin,
-            TaskEnd: self._task_end,
-        }
 
     def add(self, events: Iterable[Event]) -> None:
         """Take in the next events; of a :class:`~flightrec.trace.Reader`, all that are left.
@@ -193,7 +181,7 @@ class Summarizer:
         transition, sync = GoroutineTransition, Sync
         if self._first is None:
             self._first = self._sync = chunk[0].time
-        handlers = self._handlers
+        handlers = _HANDLERS
         gs, syscalling = self._gs, self._syscalling
         waits = self._blocking.known
         scheduled = self._scheduling.pending.append
@@ -214,12 +202,12 @@ class Summarizer:
                 self._counts[event.__class__] += 1
                 handler = handlers.get(event.__class__)
                 if handler is not None:
-                    handler(event)
+                    handler(self, event)
                 continue
             time, goroutine, proc, _, cause, _, goid, old, new, reason, stack = event
             g = gs.get(goid)
-            if g is None or old is new:
-                if g is not None:
+            if g is None or old is new or old is not_exist:
+                if old is new and g is not None:
                     continue  # Its status is told once a generation.
                 if old is not_exist:
                     g = self._create(goid, time, goroutine, cause)
@@ -337,7 +325,13 @@ class Summarizer:
         return g
 
     def _create(self, goid: int | None, time: int, parent: int | None, stack: Stack) -> Goroutine:
-        """A goroutine that comes to be."""
+        """A goroutine that comes to be; where its id was used before, another one."""
+        before = self._gs.get(goid)
+        if before is not None:
+            if not before.closed:  # Only where events are missing.
+                before.close(time)
+            self._earlier.setdefault(goid, []).append(before)
+            self._functions.setdefault(before.name, FunctionTotals()).add(before, time)
         g = self._gs[goid] = Goroutine(goid, time, GoState.NOT_EXIST)
         g.created_in_trace = True
         g.parent = parent
@@ -565,7 +559,7 @@ class Summarizer:
             if g.wait is not None and g.state is GoState.WAITING and not g.closed
         ]
         cycles = self._cycles if self._cycle is None else [*self._cycles, self._cycle]
-        goroutines, tasks = self._detailed(now) if self._details else ({}, {})
+        goroutines, earlier, tasks = self._detailed(now) if self._details else ({}, {}, {})
         return Summary(
             begin_ns=self._first or 0,
             end_ns=now,
@@ -575,6 +569,7 @@ class Summarizer:
                 {kind.__name__: self._counts[kind] for kind in EVENT_CLASSES if self._counts[kind]}
             ),
             goroutines=MappingProxyType(goroutines),
+            earlier_lives=MappingProxyType(earlier),
             functions=tuple(
                 sorted(
                     (totals.build(name) for name, totals in functions.items()),
@@ -607,7 +602,11 @@ class Summarizer:
 
     def _detailed(
         self, now: int
-    ) -> tuple[dict[int | None, GoroutineSummary], dict[int, TaskSummary]]:
+    ) -> tuple[
+        dict[int | None, GoroutineSummary],
+        dict[int | None, tuple[GoroutineSummary, ...]],
+        dict[int, TaskSummary],
+    ]:
         built: dict[OpenRegion, RegionSummary] = {}
 
         def region_summary(region: OpenRegion) -> RegionSummary:
@@ -618,21 +617,44 @@ class Summarizer:
             return summary
 
         goroutines = {goid: g.build(now, region_summary) for goid, g in self._gs.items()}
-        return goroutines, {n: task.build(region_summary) for n, task in self._tasks.items()}
+        earlier = {
+            goid: tuple(g.build(now, region_summary) for g in lives)
+            for goid, lives in self._earlier.items()
+        }
+        tasks = {n: task.build(region_summary) for n, task in self._tasks.items()}
+        return goroutines, earlier, tasks
 
     def _generation_summaries(self) -> Iterator[GenerationSummary]:
         begins = self._generations
         for i, (generation, begin, index) in enumerate(begins):
             if i and generation.number == begins[i - 1][0].number:
                 continue  # The last sync event: the trace ends.
-            last = i + 1 == len(begins)
+            after = i + 1
+            # The sync event that ends the trace is its last generation's.
+            last = after == len(begins) or begins[after][0].number == generation.number
             yield GenerationSummary(
                 generation.number,
                 begin,
-                self._last if last else begins[i + 1][1],
-                (self._seen if last else begins[i + 1][2]) - index,
+                self._last if last else begins[after][1],
+                (self._seen if last else begins[after][2]) - index,
                 generation.wall_time_ns(begin),
             )
+
+
+# Bound methods in an attribute would be a reference cycle.
+_HANDLERS: Final[Mapping[type[Event], Callable[[Summarizer, Any], None]]] = {
+    Log: Summarizer._log,
+    Metric: Summarizer._metric,
+    ProcTransition: Summarizer._proc,
+    RangeActive: Summarizer._range_active,
+    RangeBegin: Summarizer._range_begin,
+    RangeEnd: Summarizer._range_end,
+    RegionBegin: Summarizer._region_begin,
+    RegionEnd: Summarizer._region_end,
+    StackSample: Summarizer._sample,
+    TaskBegin: Summarizer._task_begin,
+    TaskEnd: Summarizer._task_end,
+}
 
 
 def _lists(events: Iterator[Event]) -> Iterator[list[Event]]:
@@ -648,7 +670,10 @@ def _lists(events: Iterator[Event]) -> Iterator[list[Event]]:
             yield chunk
         elif error is None:
             return
-    raise error
+    try:
+        raise error
+    finally:
+        del error  # Its traceback has this frame: the name would make a cycle.
 
 
 def _builder(builders: dict[str, DistributionBuilder], name: str) -> DistributionBuilder:

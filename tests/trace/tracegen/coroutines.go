@@ -22,6 +22,18 @@ func fewCoroutines(context.Context) error {
 	return nil
 }
 
+// leakCoroutines leaves coroutines behind.
+func leakCoroutines(context.Context) error {
+	for range 5 {
+		next, _ := iter.Pull(func(yield func(int) bool) {
+			for yield(1) {
+			}
+		})
+		next()
+	}
+	return nil
+}
+
 func switchAround() {
 	next, stop := iter.Pull(func(yield func(int) bool) {
 		for i := 0; i < 20 && yield(i); i++ {

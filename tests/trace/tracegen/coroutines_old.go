@@ -13,3 +13,7 @@ func coroutines(ctx context.Context) error {
 func fewCoroutines(context.Context) error {
 	return nil
 }
+
+func leakCoroutines(context.Context) error {
+	return nil
+}

@@ -26,14 +26,15 @@ import (
 type workload func(ctx context.Context) error
 
 var workloads = map[string]workload{
-	"annotations":   annotations,
-	"coroutines":    coroutines,
-	"fewcoroutines": fewCoroutines,
-	"gc":            gc,
-	"http":          serveHTTP,
-	"mutex":         mutex,
-	"pingpong":      pingpong,
-	"syscalls":      syscalls,
+	"annotations":    annotations,
+	"coroutines":     coroutines,
+	"fewcoroutines":  fewCoroutines,
+	"gc":             gc,
+	"http":           serveHTTP,
+	"leakcoroutines": leakCoroutines,
+	"mutex":          mutex,
+	"pingpong":       pingpong,
+	"syscalls":       syscalls,
 }
 
 func main() {
