@@ -32,10 +32,10 @@ class GoRuntime:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._workloads = Workloads(library)
         self._watch: DepartureWatch | None = None
         self._watch_lock = threading.Lock()
         self._annotations = Annotations(library)
+        self._workloads = Workloads(library, self._annotations)
         self._go_version = library.text("flightrec_go_version")
         self._overlays = tuple(map(str, json.loads(library.text("flightrec_overlays"))))
         self._units = int(library.cdll.flightrec_clock_units_per_second())
@@ -140,9 +140,10 @@ class GoRuntime:
     def region(self, name: str) -> Region:
         """Return a region of the Go trace (``runtime/trace.StartRegion``) for a ``with`` statement.
 
-        It belongs to the current task, if there is one, and to this thread.
+        It belongs to the current task, if there is one, and to this thread. It may cross an
+        ``await`` or a ``yield``; see :class:`flightrec.Region`.
         """
-        return Region(self._annotations, name)
+        return Region(self._annotations, name, annotate.current_task_number)
 
     def on_departure(
         self, callback: Callable[[Departure], object], *, as_program: bool = False

@@ -10,6 +10,7 @@ from typing import Any
 
 from flightrec import abi
 from flightrec.abi import Status
+from flightrec.annotate import Annotations, current_task_number
 from flightrec.errors import WorkloadError, WorkloadPanicError
 from flightrec.library import Library, error_for
 
@@ -117,8 +118,9 @@ class Workloads:
     wait in Python is one on a Python event, which Ctrl-C interrupts, and not one inside Go.
     """
 
-    def __init__(self, library: Library) -> None:
+    def __init__(self, library: Library, annotations: Annotations) -> None:
         self._library = library
+        self._annotations = annotations
         self._lock = threading.Lock()
         self._running: dict[int, WorkloadHandle] = {}
         self._thread: threading.Thread | None = None
@@ -131,10 +133,13 @@ class Workloads:
         """Start a workload; see :meth:`flightrec.GoRuntime.start`."""
         self._library.check_fork()
         text = json.dumps(arguments).encode()
+        task = current_task_number() if self._annotations.on else 0
         number, error = ctypes.c_uint64(), abi.Error()
         # The waiting thread takes the lock as well, so it cannot look for a handle too early.
         with self._lock:
-            status = self._library.cdll.flightrec_workload_start(name.encode(), text, number, error)
+            status = self._library.cdll.flightrec_workload_start(
+                name.encode(), text, task, number, error
+            )
             if status == Status.UNKNOWN:
                 reason = error.text.decode().removeprefix("unknown: ")
                 raise WorkloadError(reason, workload=name, reason=reason)

@@ -3,50 +3,51 @@ package gobridge
 import (
 	"context"
 	"runtime/trace"
+	"sync"
 )
 
-// Python's tasks and regions, as runtime/trace's. A task may begin on one thread and end on
-// another. A region belongs to a goroutine: a thread that calls into Go is one goroutine, the same
-// in every call.
-var (
-	tasks   = registry[*task]{}
-	regions = registry[*trace.Region]{}
-)
+// Python's tasks, as runtime/trace's. A task may begin on one thread and end on another. Python
+// chooses the numbers, so it can repeat a call that an exception interrupted there.
+var tasks = registry[*task]{}
 
 type task struct {
-	ctx context.Context
+	begin sync.Once
+	ctx   context.Context
 	*trace.Task
 }
 
+// keep adds an entry under a number of the caller's choice, or returns the one that is there.
+func (r *registry[T]) keep(number uint64, value T) (kept T, added bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if there, ok := r.entries[number]; ok {
+		return there, false
+	}
+	if r.entries == nil {
+		r.entries = make(map[uint64]T)
+	}
+	r.entries[number] = value
+	return value, true
+}
+
 // taskContext returns the context of a task, and for 0 or a task that has ended the one of no task.
-func taskContext(handle uint64) context.Context {
-	if t, ok := tasks.get(handle); ok {
+func taskContext(number uint64) context.Context {
+	if t, ok := tasks.get(number); ok && t.ctx != nil {
 		return t.ctx
 	}
 	return context.Background()
 }
 
-func beginTask(parent uint64, name string) uint64 {
-	ctx, t := trace.NewTask(taskContext(parent), name)
-	return tasks.add(&task{ctx, t})
+// beginTask begins a task, unless it has begun.
+func beginTask(number, parent uint64, name string) {
+	t, _ := tasks.keep(number, &task{})
+	t.begin.Do(func() { t.ctx, t.Task = trace.NewTask(taskContext(parent), name) })
 }
 
-func endTask(handle uint64) bool {
-	t, ok := tasks.take(handle)
-	if ok {
+func endTask(number uint64) bool {
+	t, ok := tasks.take(number)
+	if ok && t.Task != nil {
 		t.End()
-	}
-	return ok
-}
-
-func beginRegion(task uint64, name string) uint64 {
-	return regions.add(trace.StartRegion(taskContext(task), name))
-}
-
-func endRegion(handle uint64) bool {
-	r, ok := regions.take(handle)
-	if ok {
-		r.End()
 	}
 	return ok
 }

@@ -365,9 +365,9 @@ func flightrec_workload_check(name, arguments C.flightrec_text, to *C.flightrec_
 }
 
 //export flightrec_workload_start
-func flightrec_workload_start(name, arguments C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+func flightrec_workload_start(name, arguments C.flightrec_text, task C.uint64_t, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		h, err := startWorkload(goText(name), json.RawMessage(goText(arguments)))
+		h, err := startWorkload(goText(name), json.RawMessage(goText(arguments)), uint64(task))
 		*handle = C.uint64_t(h)
 		return err
 	})
@@ -470,18 +470,18 @@ func flightrec_departure_wake() C.int32_t {
 }
 
 //export flightrec_task_begin
-func flightrec_task_begin(parent C.uint64_t, name C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+func flightrec_task_begin(task, parent C.uint64_t, name C.flightrec_text, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		*handle = C.uint64_t(beginTask(uint64(parent), goText(name)))
+		beginTask(uint64(task), uint64(parent), goText(name))
 		return nil
 	})
 }
 
 //export flightrec_task_end
-func flightrec_task_end(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+func flightrec_task_end(task C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		if !endTask(uint64(handle)) {
-			return fmt.Errorf("%w task %d", errUnknown, handle)
+		if !endTask(uint64(task)) {
+			return fmt.Errorf("%w task %d", errUnknown, task)
 		}
 		return nil
 	})
@@ -496,21 +496,26 @@ func flightrec_log(task C.uint64_t, category, message C.flightrec_text, to *C.fl
 }
 
 //export flightrec_region_begin
-func flightrec_region_begin(task C.uint64_t, name C.flightrec_text, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+func flightrec_region_begin(region, thread, task C.uint64_t, name C.flightrec_text, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		*handle = C.uint64_t(beginRegion(uint64(task), goText(name)))
+		beginRegion(uint64(region), uint64(thread), uint64(task), goText(name))
 		return nil
 	})
 }
 
 //export flightrec_region_end
-func flightrec_region_end(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
+func flightrec_region_end(region, thread C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		if !endRegion(uint64(handle)) {
-			return fmt.Errorf("%w region %d", errUnknown, handle)
+		if !endRegion(uint64(region), uint64(thread)) {
+			return fmt.Errorf("%w region %d", errUnknown, region)
 		}
 		return nil
 	})
+}
+
+//export flightrec_thread_end
+func flightrec_thread_end(thread C.uint64_t) C.int32_t {
+	return answer(nil, func() error { endThread(uint64(thread)); return nil })
 }
 
 //export flightrec_metrics_describe

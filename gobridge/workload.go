@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"runtime/debug"
+	"runtime/trace"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -90,19 +91,23 @@ var executions = registry[*execution]{}
 // finished names the executions that have returned, each once.
 var finished = newMailqueue()
 
-func startWorkload(name string, args json.RawMessage) (uint64, error) {
+// startWorkload starts a workload, in one of Python's tasks or, with 0, in none.
+func startWorkload(name string, args json.RawMessage, task uint64) (uint64, error) {
 	workloadsMu.Lock()
 	workload, known := workloads[name]
 	workloadsMu.Unlock()
 	if !known {
 		return 0, unknownWorkload(name)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(taskContext(task))
 	e := &execution{cancel: cancel}
 	handle := executions.add(e)
 	go func() {
 		defer finished.put(handle)
 		defer cancel()
+		if task != 0 {
+			defer trace.StartRegion(ctx, name).End() // so that its time counts as the task's
+		}
 		e.run(ctx, workload, args)
 	}()
 	return handle, nil

@@ -63,7 +63,7 @@ func TestRegister(t *testing.T) {
 			Register(bad, nil)
 		}()
 	}
-	handle, err := startWorkload(name, nil)
+	handle, err := startWorkload(name, nil, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestRegister(t *testing.T) {
 	if !ok || string(e.result) != "5" || e.err != nil {
 		t.Errorf("%v, %+v", ok, e)
 	}
-	if _, err := startWorkload("unknown", nil); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), name) {
+	if _, err := startWorkload("unknown", nil, 0); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), name) {
 		t.Errorf("an unknown workload: %v", err)
 	}
 }

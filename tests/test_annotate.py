@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 import flightrec
-from flightrec import annotate
+from flightrec.annotate import tasks
 from tests.conftest import MakeRecorder
 from tests.helpers import DEADLINE, Child, Thread, together
-from tests.helpers_go import Event, Judge
+from tests.helpers_annotate import shape, user_events
+from tests.helpers_go import Judge
 
 
 @pytest.fixture
@@ -25,21 +26,6 @@ def recorder(make_recorder: MakeRecorder) -> Iterator[flightrec.FlightRecorder]:
     yield recorder
     if recorder.enabled:
         recorder.stop()
-
-
-def user_events(judge: Judge, recorder: flightrec.FlightRecorder) -> list[Event]:
-    """Take a snapshot and return the tasks', regions' and logs' events in it."""
-    kinds = {"TaskBegin", "TaskEnd", "RegionBegin", "RegionEnd", "Log"}
-    return [event for event in judge.events(recorder.snapshot()) if event.kind in kinds]
-
-
-def shape(events: list[Event]) -> list[str]:
-    """Say what the events are, in a few words each."""
-    out = []
-    for event in events:
-        name = event.value("Message" if event.kind == "Log" else "Type")
-        out.append(f"{event.kind} {name}")
-    return out
 
 
 @pytest.fixture
@@ -177,55 +163,8 @@ def test_task_as_current_ends_on_another_thread(
     task = recorder.runtime.task("current")
     task.__enter__()
     Thread(task.__exit__, None, None, None).result()
-    annotate._current_task.set(None)
+    tasks._current_task.set(None)
     assert shape(user_events(judge, recorder)) == ["TaskBegin current", "TaskEnd current"]
-
-
-@pytest.mark.matrix
-def test_region_left_on_another_thread(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
-    """A region that is left on another thread has no end in the trace, and the trace is valid."""
-    region = recorder.runtime.region("astray")
-    region.__enter__()
-    Thread(region.__exit__, None, None, None).result()
-    with recorder.runtime.region("fine"):
-        pass
-    events = shape(user_events(judge, recorder))
-    assert events == ["RegionBegin astray", "RegionBegin fine", "RegionEnd fine"]
-
-
-def test_region_is_left_by_an_exception(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
-    """An exception ends region and task, and goes on."""
-    runtime = recorder.runtime
-    with pytest.raises(ZeroDivisionError), runtime.task("t"), runtime.region("r"):
-        raise ZeroDivisionError
-    assert shape(user_events(judge, recorder)) == [
-        "TaskBegin t",
-        "RegionBegin r",
-        "RegionEnd r",
-        "TaskEnd t",
-    ]
-
-
-def test_region_can_be_used_again(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
-    """One region object may be entered again after it was left."""
-    region = recorder.runtime.region("again")
-    for _ in range(2):
-        with region:
-            pass
-    assert shape(user_events(judge, recorder)) == ["RegionBegin again", "RegionEnd again"] * 2
-
-
-def test_texts(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
-    """Any text goes through: other scripts, quotes, nothing at all, more than a batch's rest."""
-    runtime = recorder.runtime
-    for text in ("grüße \U0001f600", 'say "no"', "", "x" * 900):
-        runtime.log(text, text)
-    logs = [
-        (event.category, event.message)
-        for event in flightrec.trace.read(bytes(recorder.snapshot()))
-        if isinstance(event, flightrec.trace.Log)
-    ]
-    assert logs == [(t, t) for t in ("grüße \U0001f600", 'say "no"', "", "x" * 900)]
 
 
 def test_explicit_parent(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
@@ -268,77 +207,6 @@ def test_asyncio(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
         assert events[f"Log log {number}"].value("Task") == task
 
 
-# ---- traced
-
-
-@flightrec.traced
-def plain_function(a: int, *, b: int = 1) -> int:
-    """Add."""
-    return a + b
-
-
-class Thing:
-    """Something with methods."""
-
-    @flightrec.traced
-    def method(self) -> str:
-        """Say so."""
-        return "method"
-
-    @flightrec.traced(name="static thing")
-    def named(self) -> str:
-        """Say so."""
-        return "named"
-
-
-def test_traced(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
-    """A traced function runs as before, and each call is a region of its name."""
-    assert plain_function(1, b=2) == 3
-    assert Thing().method() == "method"
-    assert Thing().named() == "named"
-    assert shape(user_events(judge, recorder)) == [
-        "RegionBegin plain_function",
-        "RegionEnd plain_function",
-        "RegionBegin Thing.method",
-        "RegionEnd Thing.method",
-        "RegionBegin static thing",
-        "RegionEnd static thing",
-    ]
-    assert plain_function.__name__ == "plain_function"
-    assert plain_function.__doc__ == "Add."
-
-
-def test_traced_function_that_raises(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
-    """What a traced function raises goes on, and its region ends."""
-
-    @flightrec.traced(name="fails")
-    def fails() -> None:
-        raise ZeroDivisionError
-
-    with pytest.raises(ZeroDivisionError):
-        fails()
-    assert shape(user_events(judge, recorder)) == ["RegionBegin fails", "RegionEnd fails"]
-
-
-def test_traced_before_loading(child: Child) -> None:
-    """A traced function works before, and without, any library."""
-    child.run(
-        """
-        @flightrec.traced
-        def f(x):
-            return x + 1
-        assert f(1) == 2
-        runtime = flightrec.load()
-        assert f(1) == 2
-        with flightrec.FlightRecorder(runtime) as recorder:
-            assert f(1) == 2
-            regions = [event for event in flightrec.trace.read(bytes(recorder.snapshot()))
-                       if type(event).__name__ == "RegionBegin"]
-            assert len(regions) == 1, regions
-        """
-    )
-
-
 # ---- when nothing records
 
 
@@ -347,7 +215,6 @@ def test_nothing_records(runtime: flightrec.GoRuntime, calls: list[str]) -> None
     with runtime.task("t") as task, runtime.region("r"), task.region("s"):
         runtime.log("a", "b")
         task.log("a", "b")
-        plain_function(1)
     task.end()
     assert calls == []
 

@@ -208,10 +208,10 @@ int32_t flightrec_workload_describe(char *text, size_t capacity, size_t *length)
 int32_t flightrec_workload_check(flightrec_text name, flightrec_text arguments,
                                  flightrec_error *error);
 
-/* Starts a workload on a goroutine of its own. arguments: JSON.
- * FLIGHTREC_UNKNOWN: no such workload. */
-int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t *workload,
-                                 flightrec_error *error);
+/* Starts a workload on a goroutine of its own. arguments: JSON. task: its context is that task's, and
+ * its goroutine is in a region of that task; 0 for none. FLIGHTREC_UNKNOWN: no such workload. */
+int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t task,
+                                 uint64_t *workload, flightrec_error *error);
 
 /* Cancels its context. Whether and when it returns is the workload's affair. */
 int32_t flightrec_workload_cancel(uint64_t workload, flightrec_error *error);
@@ -251,19 +251,30 @@ int32_t flightrec_departure_go(void);
 /* Makes the flightrec_departure_next that waits return; from now on nothing waits for it. */
 int32_t flightrec_departure_wake(void);
 
-/* ---- annotations (runtime/trace) ---------------------------------------------------------- */
+/* ---- annotations (runtime/trace) ----------------------------------------------------------
+ *
+ * The caller numbers tasks, regions and threads: any number but 0 that was not used before for the
+ * same. To begin what has begun does nothing, so a call that was interrupted can be repeated.
+ * Texts must not be longer than 1024 bytes: Go cuts longer ones, and ends the process for a name of
+ * 64 KiB. */
 
 /* Begins a task under parent, 0 for none. */
-int32_t flightrec_task_begin(uint64_t parent, flightrec_text name, uint64_t *task, flightrec_error *error);
+int32_t flightrec_task_begin(uint64_t task, uint64_t parent, flightrec_text name, flightrec_error *error);
 int32_t flightrec_task_end(uint64_t task, flightrec_error *error);
 
 /* A message, in a task or, with 0, in none. */
 int32_t flightrec_log(uint64_t task, flightrec_text category, flightrec_text message, flightrec_error *error);
 
-/* Begins a region on this thread, in a task or, with 0, in none. It must end on the same thread,
- * and regions of a thread in the reverse order of their beginnings. */
-int32_t flightrec_region_begin(uint64_t task, flightrec_text name, uint64_t *region, flightrec_error *error);
-int32_t flightrec_region_end(uint64_t region, flightrec_error *error);
+/* Begins a region in a task or, with 0, in none. thread is the number of the calling thread; with 0
+ * the region is a task in the trace, for one that may not nest. Regions may end in any order, on any
+ * thread: one that does not nest goes on as a task, and one that is left on another thread ends when
+ * its own next begins or ends a region. */
+int32_t flightrec_region_begin(uint64_t region, uint64_t thread, uint64_t task, flightrec_text name,
+                               flightrec_error *error);
+int32_t flightrec_region_end(uint64_t region, uint64_t thread, flightrec_error *error);
+
+/* A thread that began regions has ended. Never fails. */
+int32_t flightrec_thread_end(uint64_t thread);
 
 /* ---- metrics (runtime/metrics) -------------------------------------------------------------- */
 

@@ -1,0 +1,97 @@
+"""The calls into Go, and whether anything records."""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any
+
+from flightrec import abi
+from flightrec.annotate.text import encoded
+from flightrec.annotate.threads import Announcements
+from flightrec.library import error_for
+
+if TYPE_CHECKING:
+    from flightrec.library import Library
+
+__all__ = ["Annotations", "next_number"]
+
+#: Numbers for tasks and regions. Python chooses them: a call that an exception interrupted can be
+#: repeated, and what was begun be ended, without knowing how far the call came.
+next_number = itertools.count(1).__next__
+
+
+class Annotations:
+    """Whether anything records, and the calls into Go. One for each runtime.
+
+    Any thread may call its methods. They call Go whether or not anything records.
+    """
+
+    def __init__(self, library: Library) -> None:
+        cdll = library.cdll
+        #: Whether anything records.
+        self.on = False
+        self._recordings = 0
+        self._announcements = Announcements(self._announce)
+        self._task_begin = cdll.flightrec_task_begin
+        self._task_end = cdll.flightrec_task_end
+        self._log = cdll.flightrec_log
+        self._region_begin = cdll.flightrec_region_begin
+        self._region_end = cdll.flightrec_region_end
+        self._thread_end = cdll.flightrec_thread_end
+
+    @property
+    def recordings(self) -> int:
+        """How many recordings run now. Only their starting and stopping writes it."""
+        return self._recordings
+
+    @recordings.setter
+    def recordings(self, count: int) -> None:
+        more = count > self._recordings
+        self._recordings = count
+        self.on = count > 0
+        if more:
+            self._announcements.renew()
+            self.announce_threads()
+
+    def announce_threads(self) -> None:
+        """Name Python's threads in the trace: at the start, and again for each snapshot.
+
+        A window does not reach back to the start, so what names a thread must be in its end.
+        """
+        if self.on:
+            self._announcements.all_threads()
+
+    def begin_task(self, number: int, parent: int, name: str) -> None:
+        """Begin a task in Go, unless it has begun."""
+        self._announcements.this_thread()
+        self._call(self._task_begin, number, parent, encoded(name))
+
+    def begin_region(self, number: int, thread: int, task: int, name: str) -> None:
+        """Begin a region in Go, unless it has begun: on this thread, or as a task with 0."""
+        self._announcements.this_thread()
+        self._call(self._region_begin, number, thread, task, encoded(name))
+
+    def end_task(self, number: int) -> None:
+        """End a task in Go, if it has begun there."""
+        self._task_end(number, None)
+
+    def end_region(self, number: int, thread: int) -> None:
+        """End a region in Go, if it has begun there."""
+        self._region_end(number, thread, None)
+
+    def end_thread(self, number: int) -> None:
+        """Say that a thread with regions has ended."""
+        self._thread_end(number)
+
+    def log(self, task: int, category: str, message: str) -> None:
+        """Log a message in Go."""
+        self._announcements.this_thread()
+        self._call(self._log, task, encoded(category), encoded(message))
+
+    def _announce(self, category: str, message: str) -> None:
+        self._call(self._log, 0, encoded(category), encoded(message))
+
+    def _call(self, function: Any, *arguments: Any) -> None:
+        error = abi.Error()
+        if status := function(*arguments, error):
+            raise error_for(function.__name__, status, error)

@@ -1,0 +1,90 @@
+"""Python's threads, as the trace knows them: their names, and their numbers for regions."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+from flightrec.library import is_forked
+
+if TYPE_CHECKING:
+    from flightrec.annotate.bridge import Annotations
+
+__all__ = ["THREAD_CATEGORY", "Announcements", "own_number", "this_number"]
+
+#: The category of the logs that name threads. The message is the native id, a space, the name; the
+#: native id is also what the events of a thread have as their M.
+THREAD_CATEGORY: Final = "flightrec.thread"
+
+
+class _This(threading.local):
+    """What there is for each thread."""
+
+    number = 0
+    ended: _Ended
+    announced: object = None
+
+
+class _Ended:
+    """Goes with a thread's locals when it ends, and tells Go of it."""
+
+    __slots__ = ("_annotations", "_number")
+
+    def __init__(self, annotations: Annotations, number: int) -> None:
+        self._annotations = annotations
+        self._number = number
+
+    def __del__(self) -> None:
+        if not sys.is_finalizing() and not is_forked():
+            self._annotations.end_thread(self._number)
+
+
+_this = _This()
+
+
+def own_number(annotations: Annotations, choose: Callable[[], int]) -> int:
+    """Return this thread's number; ``choose`` gives it one if it has none yet."""
+    if not _this.number:
+        _this.number = choose()
+        _this.ended = _Ended(annotations, _this.number)
+    return _this.number
+
+
+def this_number() -> int:
+    """Return this thread's number, 0 if it has none."""
+    return _this.number
+
+
+class Announcements:
+    """Says in the trace what Python's threads are called: each once a recording, and when asked.
+
+    :param log: logs a message of a category.
+    """
+
+    def __init__(self, log: Callable[[str, str], None]) -> None:
+        self._log = log
+        self._recording = object()
+
+    def renew(self) -> None:
+        """Another recording has started: nothing was said in it yet."""
+        self._recording = object()
+
+    def this_thread(self) -> None:
+        """Name the calling thread, if it was not named in this recording."""
+        if _this.announced is not self._recording:
+            _this.announced = self._recording
+            self._name(threading.current_thread())
+
+    def all_threads(self) -> None:
+        """Name all threads that Python's ``threading`` knows."""
+        _this.announced = self._recording
+        # Not threading.enumerate(): its lock may be taken by what a signal handler interrupted.
+        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
+        for thread in tuple(active.values()):
+            self._name(thread)
+
+    def _name(self, thread: threading.Thread) -> None:
+        if thread.native_id is not None:
+            self._log(THREAD_CATEGORY, f"{thread.native_id} {thread.name}")
