@@ -301,6 +301,8 @@ class FlightRecorder:
     def _take(self, last: float | None, flush: bool, timeout: float | None) -> Snapshot:
         recording = self._started()
         self._runtime._library.check_fork()
+        if flush:
+            self._runtime._annotations.announce_threads()
         for _ in range(_ATTEMPTS):
             held = recording.take(timeout) if flush else hold_all(recording.window()[1])
             header, now_ns = recording.window()[0], self._runtime.now_ns()

@@ -68,6 +68,11 @@ func regionTask(ctx context.Context, name string) *trace.Task {
 	return t
 }
 
+// endRegionTask ends such a task; its name is how the reader knows one that began before the trace.
+//
+//go:noinline
+func endRegionTask(t *trace.Task) { t.End() }
+
 // endRegion ends a region; onThread is Python's number for this thread.
 func endRegion(number, onThread uint64) bool {
 	r, ok := regions.take(number)
@@ -75,14 +80,14 @@ func endRegion(number, onThread uint64) bool {
 		return false
 	}
 	if r.on == nil {
-		r.asTask.End()
+		endRegionTask(r.asTask)
 		return true
 	}
 	r.on.mu.Lock()
 	defer r.on.mu.Unlock()
 	r.left = true
 	if r.asTask != nil {
-		r.asTask.End()
+		endRegionTask(r.asTask)
 	} else if own, _ := threads.get(onThread); own == r.on {
 		r.on.unwind(r)
 	}

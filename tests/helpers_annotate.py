@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import flightrec
-from flightrec.annotate.threads import THREAD_CATEGORY
+from flightrec.trace.python import THREAD_CATEGORY
 from tests.helpers_go import Event, Judge
 
 
 def user_events(judge: Judge, recorder: flightrec.FlightRecorder) -> list[Event]:
-    """Take a snapshot; return the tasks', regions' and logs' events in it, threads' names left out."""
+    """Take a snapshot; return its tasks', regions' and logs' events, threads' names left out."""
     kinds = {"TaskBegin", "TaskEnd", "RegionBegin", "RegionEnd", "Log"}
     return [
         event

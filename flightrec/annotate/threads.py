@@ -5,18 +5,15 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from flightrec.library import is_forked
+from flightrec.trace.python import THREAD_CATEGORY
 
 if TYPE_CHECKING:
     from flightrec.annotate.bridge import Annotations
 
-__all__ = ["THREAD_CATEGORY", "Announcements", "own_number", "this_number"]
-
-#: The category of the logs that name threads. The message is the native id, a space, the name; the
-#: native id is also what the events of a thread have as their M.
-THREAD_CATEGORY: Final = "flightrec.thread"
+__all__ = ["Announcements", "own_number", "this_number"]
 
 
 class _This(threading.local):

@@ -57,6 +57,9 @@ _BRIDGE_RUNS_PROGRAM: Final = (
     "flightrec/gobridge.RegisterMain",
 )
 
+# How flightrec.trace.python names the threads that serve the recording in Python.
+_RECORDER_THREAD: Final = "Python thread flightrec-"
+
 
 @lru_cache(maxsize=4096)
 def package(function: str) -> str:
@@ -137,6 +140,8 @@ def is_recorder_goroutine(name: str) -> bool:
     These are the bridge's and those of ``runtime/trace``; not those on which the bridge runs
     a workload or ``main``.
     """
+    if name.startswith(_RECORDER_THREAD):
+        return True
     if name.startswith(_BRIDGE_RUNS_PROGRAM):
         return False
     return is_bridge(name) or package(name) == "runtime/trace"

@@ -29,6 +29,7 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
+from flightrec.trace.python import is_region, start_function
 from flightrec.trace.reader import Reader, read
 from flightrec.trace.source import HasBytes, Source, WritesItself
 from flightrec.trace.stacks import NO_STACK, Frame, Stack
@@ -57,6 +58,7 @@ from flightrec.trace.summary.model import (
     Summary,
     TaskSummary,
 )
+from flightrec.trace.summary.pythonthreads import PythonThreads
 from flightrec.trace.summary.series import SeriesBuilder
 from flightrec.trace.summary.tasks import OpenTask
 
@@ -148,6 +150,9 @@ class Summarizer:
         self._values: dict[str, int] = {}
 
         self._tasks: dict[int, OpenTask] = {}
+        # Tasks that stand for regions of Python.
+        self._task_regions: dict[int, OpenRegion] = {}
+        self._python_threads = PythonThreads()
         self._task_durations: dict[str, DistributionBuilder] = {}
         self._region_durations: dict[str, DistributionBuilder] = {}
         self._samples: dict[tuple[Frame, ...], int] = {}
@@ -211,6 +216,8 @@ class Summarizer:
                     continue  # Its status is told once a generation.
                 if old is not_exist:
                     g = self._create(goid, time, goroutine, cause)
+                    if new is syscall:  # A thread of C calls Go for the first time.
+                        self._python_threads.add(event.thread, g)
                 else:
                     # Where the events begin in the middle of a trace, any transition may be the
                     # first that tells of a goroutine.
@@ -266,7 +273,7 @@ class Summarizer:
                 syscalling.pop(g.proc, None)
 
             if not g.name and stack:
-                g.name = stack[-1].function
+                g.name = start_function(stack)
             g.since = time
             g.state = new
 
@@ -305,8 +312,9 @@ class Summarizer:
         g = self._gs[goid] = Goroutine(goid, self._sync, state)
         self._numbers.found(state, event.time)
         stack = event.transition_stack
-        if stack:
-            g.name = stack[-1].function
+        g.name = start_function(stack)
+        if state is GoState.SYSCALL or state is GoState.RUNNING:
+            self._python_threads.add(event.thread, g)
         if state is not event.to_state:
             stack = NO_STACK  # That is the next state's.
         if state is GoState.RUNNING:
@@ -477,6 +485,12 @@ class Summarizer:
         return task
 
     def _task_begin(self, event: TaskBegin) -> None:
+        if is_region(event):
+            region = OpenRegion(event.name, event.parent or 0, event.goroutine, event.time, None)
+            self._task_regions[event.task] = region
+            if self._details:
+                self._task(region.task, event.goroutine).add_region(region)
+            return
         task = self._task(event.task, event.goroutine)
         task.name = event.name
         task.begin = event.time
@@ -486,6 +500,13 @@ class Summarizer:
             self._task(parent, None).add_child(task.id)
 
     def _task_end(self, event: TaskEnd) -> None:
+        region = self._task_regions.pop(event.task, None)
+        if region is not None:
+            region.end = event.time
+            _builder(self._region_durations, region.name).add(event.time - (region.begin or 0))
+            return
+        if event.task not in self._tasks and is_region(event):
+            return  # It began before the trace, and nothing says what it was called.
         task = self._task(event.task, event.goroutine)
         if task.begin is not None and task.end is None:
             _builder(self._task_durations, task.name).add(event.time - task.begin)
@@ -494,6 +515,8 @@ class Summarizer:
             del self._tasks[event.task]
 
     def _log(self, event: Log) -> None:
+        if self._python_threads.take(event):
+            return
         if self._details:
             log = LoggedMessage(
                 event.time,
