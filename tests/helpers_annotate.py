@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import flightrec
-from flightrec.trace.python import THREAD_CATEGORY
 from tests.helpers_go import Event, Judge
 
 
 def user_events(judge: Judge, recorder: flightrec.FlightRecorder) -> list[Event]:
-    """Take a snapshot; return its tasks', regions' and logs' events, threads' names left out."""
+    """Take a snapshot and return the tasks', regions' and logs' events in it."""
     kinds = {"TaskBegin", "TaskEnd", "RegionBegin", "RegionEnd", "Log"}
-    return [
-        event
-        for event in judge.events(recorder.snapshot())
-        if event.kind in kinds and THREAD_CATEGORY not in event.text
-    ]
+    return [event for event in judge.events(recorder.snapshot()) if event.kind in kinds]
 
 
 def shape(events: list[Event]) -> list[str]:

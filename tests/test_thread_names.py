@@ -50,9 +50,7 @@ class Waiting:
 
 
 @pytest.mark.matrix
-def test_threads_that_annotate_are_named(
-    recorder: flightrec.FlightRecorder, judge: Judge
-) -> None:
+def test_threads_that_annotate_are_named(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
     """A thread is named in the summary as threading has it, with its native id."""
     runtime = recorder.runtime
     runtime.log("c", "m")
