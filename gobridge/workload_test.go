@@ -109,23 +109,3 @@ func TestMailqueue(t *testing.T) {
 	}
 	all.Wait()
 }
-
-func TestTasksAndRegionsLeaveNothing(t *testing.T) {
-	parent := beginTask(0, "parent")
-	child := beginTask(parent, "child")
-	region := beginRegion(child, "region")
-	if !endRegion(region) || endRegion(region) {
-		t.Error("a region does not end exactly once")
-	}
-	for _, handle := range []uint64{parent, child} {
-		if !endTask(handle) || endTask(handle) {
-			t.Error("a task does not end exactly once")
-		}
-	}
-	if tasks.len() != 0 || regions.len() != 0 {
-		t.Errorf("%d tasks and %d regions are left", tasks.len(), regions.len())
-	}
-	if taskContext(parent) != context.Background() {
-		t.Error("a task that has ended still has a context")
-	}
-}
