@@ -38,6 +38,12 @@ def objects(capsys: pytest.CaptureFixture[str], *arguments: object) -> list[dict
     return [json.loads(line) for line in lines(capsys, "--json", *arguments)]
 
 
+def logs(capsys: pytest.CaptureFixture[str], recorded: Path) -> list[dict[str, Any]]:
+    """The program's own logs, without those that name Python's threads."""
+    found = objects(capsys, recorded, "--kind", "log")
+    return [log for log in found if log["category"] == "stage"]
+
+
 def test_every_event(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Without options there is a line for each event, worded as Go words it."""
     printed = lines(capsys, recorded)
@@ -61,7 +67,7 @@ def test_json_has_every_event(recorded: Path, capsys: pytest.CaptureFixture[str]
 
 def test_json_of_a_log(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A log's object has its category, message and task."""
-    first, _ = objects(capsys, recorded, "--kind", "log")
+    first, _ = logs(capsys, recorded)
     assert (first["category"], first["message"], first["task"]) == ("stage", "begins", 0)
 
 
@@ -109,7 +115,7 @@ def test_goroutine(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_since_and_until(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """--since and --until take the trace's own time, both ends included."""
-    begin, end = (found["time"] for found in objects(capsys, recorded, "--kind", "log"))
+    begin, end = (found["time"] for found in logs(capsys, recorded))
     times = [found["time"] for found in objects(capsys, recorded, "--since", begin, "--until", end)]
     assert (times[0], times[-1]) == (begin, end)
     assert len(times) > 2
