@@ -366,6 +366,69 @@ def test_published_package(proxy: Path, tmp_path: Path) -> None:
     assert run_main(built.library, "you") == "hello you\n"
 
 
+PRINTS_VERSION = """\
+package main
+
+import (
+	"os"
+	"runtime/debug"
+)
+
+var early, _ = debug.ReadBuildInfo()
+
+func main() {
+	main := early.Main
+	os.Stdout.WriteString(main.Path + " " + main.Version + " " + main.Sum[:3])
+}
+"""
+
+
+@pytest.mark.matrix
+def test_published_package_knows_its_version(proxy: Path, tmp_path: Path) -> None:
+    """A downloaded program's build info has its version and sum from the first variable on."""
+    files = {"go.mod": "module example.com/pub\n\ngo 1.20\n", "main.go": PRINTS_VERSION}
+    publish(proxy, "example.com/pub", "v1.2.3", files)
+    (proxy / "example.com" / "pub" / "@v" / "list").write_text("v1.2.3\n")
+    library = build("example.com/pub@latest", tmp_path / "lib.so", flags=["-ldflags=-s"]).library
+    assert run_main(library) == "example.com/pub v1.2.3 h1:"
+
+
+def test_published_package_with_folders_elsewhere(proxy: Path, tmp_path: Path) -> None:
+    """A module that replaces others by folders beside it is refused, with Go's words and a way."""
+    go_mod = (
+        "module example.com/pub\n\ngo 1.20\n\nrequire example.com/dep v1.0.0\n"
+        "replace example.com/dep => ../dep\nreplace example.com/other => ../other\n"
+    )
+    publish(proxy, "example.com/pub", "v1.2.3", {"go.mod": go_mod, "main.go": PRINTS_DEP})
+    (proxy / "example.com" / "pub" / "@v" / "list").write_text("v1.2.3\n")
+    with pytest.raises(ToolchainError) as caught:
+        build("example.com/pub@v1.2.3", tmp_path / "lib.so")
+    said = str(caught.value)
+    assert "folders of its repository (example.com/dep => ../dep and 1 more). Clone the" in said
+    assert "contains one or more replace directives" in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("around", [{}, {"go.mod": GO_MOD, "main.go": HELLO}])
+def test_published_package_without_a_version(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, around: dict[str, str]
+) -> None:
+    """A published program named without its version is told the way, in a module and outside."""
+    write_tree(tmp_path, around)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ToolchainError, match=r"add its version: example\.com/pub/cmd@latest"):
+        build("example.com/pub/cmd", "lib.so")
+
+
+def test_steps_are_told(proxy: Path, tmp_path: Path) -> None:
+    """What may take long is named when it begins."""
+    files = {"go.mod": "module example.com/pub\n\ngo 1.20\n", "main.go": HELLO}
+    publish(proxy, "example.com/pub", "v1.2.3", files)
+    steps: list[str] = []
+    build("example.com/pub@v1.2.3", tmp_path / "lib.so", on_step=steps.append)
+    assert steps == ["downloading example.com/pub@v1.2.3", "building example.com/pub@v1.2.3"]
+
+
 def test_version_that_is_not_published(proxy: Path, tmp_path: Path) -> None:
     """A version that cannot be downloaded is told in Go's words, naming what was asked for."""
     with pytest.raises(ToolchainError, match=r"cannot download example\.com/pub@v1\.0\.0: "):

@@ -38,21 +38,26 @@ def configure(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Build, and say on standard error what was built."""
+    from flightrec.cli.activity import Activity
     from flightrec.cli.units import format_duration, format_size
+    from flightrec.destination import check_output
     from flightrec.gobuild import build, default_output
 
     output = Path(args.output) if args.output else default_output(args.package)
+    check_output(output)
     began = time.monotonic()
-    built = build(
-        args.package,
-        output,
-        go=args.go,
-        godebug=dict(args.godebug),
-        tags=args.tags,
-        race=args.race,
-        verbose=args.verbose,
-        flags=args.build_flag,
-    )
+    with Activity(quiet=args.verbose) as activity:
+        built = build(
+            args.package,
+            output,
+            go=args.go,
+            godebug=dict(args.godebug),
+            tags=args.tags,
+            race=args.race,
+            verbose=args.verbose,
+            flags=args.build_flag,
+            on_step=activity.begin,
+        )
     took = format_duration(time.monotonic() - began)
     kind = {
         "program": "program",

@@ -57,20 +57,23 @@ def load_target(args: argparse.Namespace) -> tuple[GoRuntime, str]:
 
 def _build(args: argparse.Namespace) -> GoRuntime:
     import flightrec
+    from flightrec.cli.activity import Activity
     from flightrec.gobuild import build
 
     # The loaded library needs its file no more, and Go may end the process at any time.
     with tempfile.TemporaryDirectory(prefix="flightrec-run-", ignore_cleanup_errors=True) as folder:
-        built = build(
-            args.target,
-            Path(folder, f"lib{short_name(args.target)}.so"),
-            go=args.go,
-            godebug=dict(args.godebug),
-            tags=args.tags,
-            race=args.race,
-            verbose=args.verbose,
-            flags=args.build_flag,
-        )
+        with Activity(quiet=args.quiet or args.verbose) as activity:
+            built = build(
+                args.target,
+                Path(folder, f"lib{short_name(args.target)}.so"),
+                go=args.go,
+                godebug=dict(args.godebug),
+                tags=args.tags,
+                race=args.race,
+                verbose=args.verbose,
+                flags=args.build_flag,
+                on_step=activity.begin,
+            )
         return flightrec.load(built.library)
 
 

@@ -7,23 +7,41 @@ import os
 import shutil
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 
 from flightrec.errors import ToolchainError
+from flightrec.gobuild.modules import read_go_mod
 from flightrec.toolchain import Toolchain
 
-__all__ = ["fetch_package"]
+__all__ = ["Fetched", "fetch_package"]
 
 
-def fetch_package(package: str, toolchain: Toolchain, scratch: Path) -> Path:
-    """Download the module that holds ``import/path@version`` and return the package's folder.
+@dataclass(frozen=True, kw_only=True)
+class Fetched:
+    """A published package.
+
+    :ivar folder: the package's, in a copy of its module.
+    :ivar module: the module's path.
+    :ivar version: its version: ``v2.8.4`` for ``@latest``.
+    :ivar sum: its checksum, as in go.sum.
+    """
+
+    folder: Path
+    module: str
+    version: str
+    sum: str
+
+
+def fetch_package(package: str, toolchain: Toolchain, scratch: Path) -> Fetched:
+    """Download the module that holds ``import/path@version``.
 
     The folder is in a copy of the module under the user's cache folder: Go does not let an overlay
     change files in its module cache. The copy is made once, and always has the same path, which
     Go's build cache goes by.
 
-    :raises ToolchainError: no module of that name and version can be downloaded; Go's words are in
-        ``output``.
+    :raises ToolchainError: no module of that name and version can be downloaded, or it cannot be
+        built outside of its repository; Go's words are in ``output``.
     """
     path, _, version = package.rpartition("@")
     parts = path.split("/")
@@ -39,10 +57,47 @@ def fetch_package(package: str, toolchain: Toolchain, scratch: Path) -> Path:
         answer = json.loads(done.stdout) if done.stdout.strip() else {}
         if folder := answer.get("Dir"):
             copy = _copy_once(Path(folder), f"{module}@{answer['Version']}")
-            return copy.joinpath(*parts[end:])
+            _refuse_folders_elsewhere(package, copy, toolchain, scratch)
+            return Fetched(
+                folder=copy.joinpath(*parts[end:]),
+                module=module,
+                version=answer["Version"],
+                sum=answer.get("Sum", ""),
+            )
         # What Go says of the whole path names the trouble (offline, no such version) best.
         refusal = refusal or answer.get("Error", "") or done.stderr.strip()
     raise ToolchainError(f"cannot download {package}: {refusal}", output=refusal)
+
+
+def _refuse_folders_elsewhere(
+    package: str, module: Path, toolchain: Toolchain, scratch: Path
+) -> None:
+    """Refuse a module that replaces others by folders, which are not published with it.
+
+    ``go install`` refuses every replace line. Replacements by published modules are respected here:
+    they make the program that its author builds.
+    """
+    gomod = module / "go.mod"
+    content = read_go_mod(gomod, toolchain) if gomod.is_file() else {}
+    elsewhere = [
+        f"{replace['Old']['Path']} => {replace['New']['Path']}"
+        for replace in content.get("Replace") or ()
+        if not replace["New"].get("Version")
+        and not (module / replace["New"]["Path"] / "go.mod").is_file()
+    ]
+    if not elsewhere:
+        return
+    done = toolchain.run(
+        "install", "-n", package, cwd=scratch, env={"GOWORK": "off", "GOFLAGS": ""}, check=False
+    )
+    said = " ".join(done.stderr.split())
+    more = f" and {len(elsewhere) - 1} more" if len(elsewhere) > 1 else ""
+    raise ToolchainError(
+        f"{package} cannot be built by itself: its go.mod replaces modules by folders of its "
+        f"repository ({elsewhere[0]}{more}). Clone the repository, and name the package's folder "
+        "in it." + (f" Go says: {said}" if done.returncode else ""),
+        output=done.stderr.strip(),
+    )
 
 
 def _copy_once(module: Path, name: str) -> Path:

@@ -31,7 +31,7 @@ from flightrec.errors import ToolchainError
 from flightrec.gobuild.goflags import flag_values, split_goflags
 from flightrec.toolchain import Toolchain
 
-__all__ = ["BRIDGE_MODULE", "ModuleView", "view_modules"]
+__all__ = ["BRIDGE_MODULE", "ModuleView", "read_go_mod", "view_modules"]
 
 BRIDGE_MODULE = "flightrec/gobridge"
 _BRIDGE_VERSION = "v0.0.0-00010101000000-000000000000"  # as Go writes it for a replaced module
@@ -133,7 +133,7 @@ def _view_module(
     named = flag_values(view.goflags, "modfile")
     source = folder / named[-1] if named and named[-1] else gomod
     vendor = gomod.parent / "vendor"
-    content = _edit_json(source, "mod", toolchain)
+    content = read_go_mod(source, toolchain)
     if _uses_vendor(vendor, content.get("Go", ""), view.goflags):
         listed = list(_read_vendor_list(vendor))
         view.flags.append("-mod=readonly")
@@ -156,11 +156,11 @@ def _view_module(
 
 
 def _view_workspace(work: Path, bridge: Path, toolchain: Toolchain, view: ModuleView) -> None:
-    content = _edit_json(work, "work", toolchain)
+    content = _read_module_file(work, "work", toolchain)
     scratch = view.scratch / "go.work"
     vendor = work.parent / "vendor"
     uses = [work.parent / use["DiskPath"] for use in content.get("Use") or ()]
-    modules = {use: _edit_json(use / "go.mod", "mod", toolchain) for use in uses}
+    modules = {use: read_go_mod(use / "go.mod", toolchain) for use in uses}
     # A workspace that has a copy of the bridge gets this flightrec's instead: it must speak the
     # same ABI.
     uses = [use for use in uses if modules[use]["Module"]["Path"] != BRIDGE_MODULE]
@@ -268,8 +268,15 @@ def _bridge_lines(bridge: Path) -> str:
     )
 
 
-def _edit_json(path: Path, kind: str, toolchain: Toolchain) -> dict[str, Any]:
-    """Read a go.mod or go.work by Go's own parser."""
+def read_go_mod(path: Path, toolchain: Toolchain) -> dict[str, Any]:
+    """Read a go.mod by Go's own parser, as ``go mod edit -json`` gives it.
+
+    :raises ToolchainError: there is no such file, or it cannot be read.
+    """
+    return _read_module_file(path, "mod", toolchain)
+
+
+def _read_module_file(path: Path, kind: str, toolchain: Toolchain) -> dict[str, Any]:
     if not path.is_file():
         raise ToolchainError(f"there is no {path}")
     # `go mod edit` neither needs nor looks at a module around it, nor does it lock the file.

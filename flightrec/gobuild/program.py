@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from flightrec.errors import ToolchainError
 from flightrec.gobuild.bundled import LIBRARY_SUFFIX, bridge_source
-from flightrec.gobuild.fetch import fetch_package
+from flightrec.gobuild.fetch import Fetched, fetch_package
 from flightrec.gobuild.goflags import flag_values
 from flightrec.gobuild.modules import view_modules
+from flightrec.gobuild.notfound import looks_published, not_here
 from flightrec.gobuild.overlays import DEFAULT_OVERLAYS, Outcome, apply_overlays
+from flightrec.gobuild.overlays.module_version import linker_setting
 from flightrec.gobuild.package import Kind, Package, find_package, inject_bridge
 from flightrec.toolchain import Toolchain, find_toolchain
 
@@ -50,6 +52,7 @@ def build(
     race: bool = False,
     verbose: bool = False,
     flags: Sequence[str] = (),
+    on_step: Callable[[str], None] = lambda step: None,
 ) -> Built:
     """Build a Go package into a shared library that :func:`flightrec.load` can load.
 
@@ -73,6 +76,8 @@ def build(
     :param race: with the race detector.
     :param verbose: show the names of packages as they are compiled, on standard error.
     :param flags: further flags for ``go build``, such as ``-ldflags=-X main.version=1.2``.
+    :param on_step: is told what begins and may take long: ``downloading x/y@latest``, ``building
+        x/y``.
     :raises ToolchainError: no usable Go or C compiler, no such package, or it does not compile;
         Go's words are in ``output``.
     """
@@ -89,7 +94,7 @@ def build(
         options.append("-race")
     with tempfile.TemporaryDirectory(prefix="flightrec-build-") as scratch:
         found, overlays = _build(
-            str(package), target, toolchain, Path(scratch), options, settings, verbose
+            str(package), target, toolchain, Path(scratch), options, settings, verbose, on_step
         )
     return Built(
         library=target,
@@ -108,20 +113,39 @@ def _build(
     options: list[str],
     godebug: str,
     verbose: bool,
+    on_step: Callable[[str], None],
 ) -> tuple[Package, tuple[Outcome, ...]]:
-    folder, pattern = _locate(name, toolchain, scratch)
+    fetched: Fetched | None = None
+    if "@" in name and not Path(name).exists():
+        on_step(f"downloading {name}")
+        fetched = fetch_package(name, toolchain, scratch)
+        folder, pattern = fetched.folder, "."
+        options.append("-buildvcs=false")  # the repository around the copy, if any, is another's
+    else:
+        folder, pattern = _locate(name)
     bridge = bridge_source()
-    view = view_modules(folder, bridge, toolchain, scratch, tuple(options))
-    env = {**_ENVIRONMENT, **view.env}
-    package = find_package(pattern, folder, view, options, env, toolchain)
+    on_step(f"building {name}")
+    try:
+        view = view_modules(folder, bridge, toolchain, scratch, tuple(options))
+        env = {**_ENVIRONMENT, **view.env}
+        package = find_package(pattern, folder, view, options, env, toolchain)
+    except ToolchainError as exc:
+        if pattern != "." and looks_published(name):
+            raise not_here(name, exc) from exc
+        raise
     _refuse_shared_source(package, view.modcache, view.goroot)
     outcomes = apply_overlays(DEFAULT_OVERLAYS, view, bridge, toolchain)
     injected = inject_bridge(package, view)
+    variables = []
     if godebug:
         settings = ",".join(filter(None, (package.default_godebug, godebug)))
         # The linker takes the last -X for a variable; Go's own, from go.mod, comes before these.
+        variables.append(f"-X=runtime.godebugDefault={settings}")
+    if fetched is not None:
+        variables.append(linker_setting(fetched.module, fetched.version, fetched.sum))
+    if variables:
         users = flag_values(view.goflags, "ldflags")[-1:]
-        options.append("-ldflags=" + " ".join([*users, f"-X=runtime.godebugDefault={settings}"]))
+        options.append("-ldflags=" + " ".join([*users, *variables]))
     target.parent.mkdir(parents=True, exist_ok=True)
     toolchain.run(
         "build",
@@ -145,15 +169,13 @@ _ENVIRONMENT = {
 }
 
 
-def _locate(name: str, toolchain: Toolchain, scratch: Path) -> tuple[Path, str]:
+def _locate(name: str) -> tuple[Path, str]:
     """Return the folder to run Go in and the package pattern to give it."""
     path = Path(name).expanduser()
     if path.is_dir():
         return path.resolve(), "."
     if path.is_file():
         raise ToolchainError(f"{name} is a file; name the folder of its package ({path.parent})")
-    if "@" in name:
-        return fetch_package(name, toolchain, scratch), "."
     if path.is_absolute() or name.startswith("."):
         raise ToolchainError(f"there is no folder {name}")
     return Path.cwd(), name

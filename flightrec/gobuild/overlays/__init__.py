@@ -5,9 +5,11 @@
 """
 
 from flightrec.gobuild.overlays.apply import apply_overlays, inspect_overlays
+from flightrec.gobuild.overlays.module_version import MODULE_VERSION
 from flightrec.gobuild.overlays.patch import Outcome, Overlay, Patch
 from flightrec.gobuild.overlays.process_end import PROCESS_END
 from flightrec.gobuild.overlays.reader_slice import READER_SLICE
+from flightrec.gobuild.overlays.stack_bounds import STACK_BOUNDS
 
 __all__ = [
     "DEFAULT_OVERLAYS",
@@ -19,4 +21,9 @@ __all__ = [
 ]
 
 #: In every library that flightrec builds.
-DEFAULT_OVERLAYS: tuple[Overlay, ...] = (READER_SLICE, PROCESS_END)
+DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
+    READER_SLICE,
+    PROCESS_END,
+    MODULE_VERSION,
+    STACK_BOUNDS,
+)

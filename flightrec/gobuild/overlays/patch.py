@@ -44,6 +44,7 @@ class Overlay:
     :ivar install: Go statements for an init function of the bridge.
     :ivar imports: the packages that ``install`` needs.
     :ivar systems: the GOOS values it is for; empty for all.
+    :ivar before: the first Go version that needs it no more.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Overlay:
     install: str = ""
     imports: tuple[str, ...] = ()
     systems: tuple[str, ...] = ()
+    before: Version = (99, 0)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +81,7 @@ class Outcome:
 class Plan:
     """What a set of overlays comes to with one toolchain.
 
-    :ivar outcomes: one for each overlay that is for this system.
+    :ivar outcomes: one for each overlay that is for this system and version.
     :ivar files: new contents, by path relative to ``GOROOT/src``.
     :ivar applied: the overlays that are in.
     """
@@ -106,6 +108,8 @@ def plan_overlays(
     outcomes, applied = [], []
     for overlay in overlays:
         if overlay.systems and goos not in overlay.systems:
+            continue
+        if version >= overlay.before:
             continue
         changed: dict[str, str] = {}
         missing: list[str] = []
