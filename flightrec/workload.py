@@ -6,12 +6,14 @@ import ctypes
 import json
 import threading
 import time
+from collections.abc import Generator
 from typing import Any
 
 from flightrec import abi
 from flightrec.abi import Status
 from flightrec.annotate import Annotations, current_task_number
 from flightrec.errors import WorkloadError, WorkloadPanicError
+from flightrec.finished import Finished
 from flightrec.library import Library, error_for
 
 __all__ = ["WorkloadHandle", "Workloads"]
@@ -30,7 +32,7 @@ class WorkloadHandle:
         self._name = name
         self._library = library
         self._handle = handle
-        self._finished = threading.Event()
+        self._finished = Finished()
         self._result: Any = None
         self._error: WorkloadError | None = None
 
@@ -106,6 +108,15 @@ class WorkloadHandle:
                 f"workload {self._name!r} {verb}: {reason}", workload=self._name, reason=reason
             )
         self._finished.set()
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Wait in a coroutine of ``asyncio``, and return or raise what :meth:`result` does.
+
+        Cancelling the wait cancels the workload; await ``asyncio.shield(handle)`` to let it run on.
+        """
+        from flightrec import aio  # asyncio takes its time to import
+
+        return aio.workload_result(self)
 
     def __repr__(self) -> str:
         return f"<WorkloadHandle {self._name!r} {'done' if self.done else 'running'}>"
