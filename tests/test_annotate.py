@@ -286,3 +286,64 @@ def test_go_and_python_together(go_child: Child, judge: Judge, tmp_path: Path) -
         ("RegionEnd", "python"),
     ]:
         assert any(k == kind and text in t for k, t in texts), (kind, text)
+
+
+# ---- Go code that Python calls
+
+
+def test_workload_runs_in_the_current_task(go_child: Child, judge: Judge, tmp_path: Path) -> None:
+    """A workload's context is the current task's: what it annotates, and its time, belong there."""
+    go_child.run(
+        """
+        import asyncio
+        runtime = flightrec.load()
+        async def main():
+            with runtime.task("in asyncio"):
+                await runtime.start("annotate")
+        with flightrec.FlightRecorder(runtime) as recorder:
+            with runtime.task("request"):
+                runtime.run("annotate")
+            asyncio.run(main())
+            runtime.run("annotate")
+            recorder.write_to(sys.argv[1])
+        """,
+        tmp_path / "x",
+    )
+    events = judge.events(tmp_path / "x")
+    named = {event.value("Type"): event for event in events if event.kind == "TaskBegin"}
+    background = str((1 << 64) - 1)
+    expected = [named["request"].value("ID"), named["in asyncio"].value("ID")]
+    begun = [event for event in events if event.kind == "TaskBegin" and "go task" in event.text]
+    assert [event.value("Parent") for event in begun[:2]] == expected
+    assert begun[2].value("Parent") in ("0", background)
+    regions = [
+        event.value("Task")
+        for event in events
+        if event.kind == "RegionBegin" and event.value("Type") == "annotate"
+    ]
+    assert regions == expected
+
+
+def test_calls_of_exports_are_in_the_region(
+    recorder: flightrec.FlightRecorder, judge: Judge
+) -> None:
+    """An exported function that Python calls in a region runs on the goroutine of the region."""
+    runtime = recorder.runtime
+    with runtime.task("t"), runtime.region("call"):
+        handle = runtime.start("pingpong", pairs=1, duration=0.001)  # calls an export
+    handle.result()
+    snapshot = bytes(recorder.snapshot())
+    judge.check(snapshot)
+    events = list(flightrec.trace.read(snapshot))
+    begin = next(e for e in events if isinstance(e, flightrec.trace.RegionBegin))
+    end = next(e for e in events if isinstance(e, flightrec.trace.RegionEnd) and e.name == "call")
+    created = next(
+        event
+        for event in events
+        if isinstance(event, flightrec.trace.GoroutineTransition)
+        and "startWorkload" in str(event.transition_stack)
+        and event.from_state is flightrec.trace.GoState.NOT_EXIST
+    )
+    assert begin.name == "call"
+    assert created.goroutine == begin.goroutine == end.goroutine
+    assert begin.time < created.time < end.time
