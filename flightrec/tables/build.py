@@ -47,7 +47,18 @@ class TableBuilder:
     summarizer's.
     """
 
-    def __init__(self, interner: Interner, *, events: bool = False) -> None:
+    def __init__(
+        self, interner: Interner, *, events: bool = False, null: Any = None, no: Any = False
+    ) -> None:
+        """Make a builder.
+
+        :param events: make the rows of all events too.
+        :param null: what stands for None in the tables that have a row for most events
+            (``goroutine_states``, ``wakeups``), and *no* what stands for False: what writes
+            them may have quicker values.
+        """
+        self._null = null
+        self._no = no
         self.begin: int | None = None
         self.end = 0
         self.events = 0
@@ -72,7 +83,7 @@ class TableBuilder:
         self._lost: dict[int | None, int | None] = {}
         # Stacks by identity, which is much cheaper than by their frames. An id is one object's
         # only while that lives, and a generation's stacks live as long as it is read.
-        self._stack_ids: dict[int, int | None] = {}
+        self._stack_ids: dict[int, Any] = {}
         self._alive: list[Stack] = []
         self._reasons: dict[str, str] = {}
         self._generation: tuple[Generation, int] | None = None
@@ -129,6 +140,7 @@ class TableBuilder:
         goroutines = self._goroutines
         unnamed, unstarted, again = goroutines.unnamed, goroutines.unstarted, goroutines.again
         states, stacks, reasons = self._open, self._stack_ids, self._reasons
+        null, no = self._null, self._no
         syscalling, lost = self._syscalling, self._lost
         close, wakeup = self._states.append, self._wakeups.append
         for event in chunk:
@@ -146,13 +158,13 @@ class TableBuilder:
                 if state is None:
                     continue
             # Twice as quick as (*state, time, False).
-            close(state + (time, False))  # noqa: RUF005
+            close(state + (time, no))  # noqa: RUF005
             number = state[0]
             if old is syscall:
                 # Go's summary forgets the P's goroutine here even if it is another by now.
                 syscalling.pop(lost.pop(goid, None) if state[3] else state[5], None)
             if stack is NO_STACK:
-                at = None
+                at = null
             else:
                 try:
                     at = stacks[id(stack)]
@@ -161,26 +173,26 @@ class TableBuilder:
                 if goid in unnamed:
                     goroutines.name(goid, stack)
             if new is running:
-                states[goid] = (number, time, "Running", "", at, proc, thread, False)
+                states[goid] = (number, time, "Running", "", at, proc, thread, no)
                 if goid in unstarted:
                     goroutines.start(goid, time)
             elif new is waiting:
                 reason = reasons.get(reason) or self._reason(reason)
-                states[goid] = (number, time, "Waiting", reason, at, None, None, False)
+                states[goid] = (number, time, "Waiting", reason, at, null, null, no)
             elif new is runnable:
                 if old is waiting:
                     try:
                         where = stacks[id(cause)]
                     except KeyError:
                         where = self._stack(cause)
-                    who = again.get(on, on) if again else on
+                    who = null if on is None else again.get(on, on) if again else on
                     waited = time - state[1]
                     wakeup((time, "unblock", who, number, where, proc, thread, waited))
                 elif reason:
                     reason = reasons.get(reason) or self._reason(reason)
-                states[goid] = (number, time, "Runnable", reason, at, None, None, False)
+                states[goid] = (number, time, "Runnable", reason, at, null, null, no)
             elif new is syscall:
-                states[goid] = (number, time, "Syscall", "", at, proc, thread, False)
+                states[goid] = (number, time, "Syscall", "", at, proc, thread, no)
                 syscalling[proc] = goid
             elif new is not_exist:
                 del states[goid]
@@ -285,17 +297,17 @@ class TableBuilder:
         known = self._reasons[reason] = valid_text(reason)
         return known
 
-    def _stack(self, stack: Stack) -> int | None:
-        known = self._stack_ids.get(id(stack))
-        if known is None and stack is not NO_STACK:
-            known = self._stack_ids[id(stack)] = self._interner.stack(stack)
+    def _stack(self, stack: Stack) -> Any:
+        if id(stack) not in self._stack_ids:
+            number = self._interner.stack(stack)
+            self._stack_ids[id(stack)] = self._null if number is None else number
             self._alive.append(stack)
-        return known
+        return self._stack_ids[id(stack)]
 
     def _forget_stacks(self) -> None:
         self._alive.clear()
         self._stack_ids.clear()
-        self._stack_ids[id(NO_STACK)] = None
+        self._stack_ids[id(NO_STACK)] = self._null
 
     def _proc(self, event: ProcTransition) -> None:
         self._procs.transition(event, self._first)

@@ -27,7 +27,8 @@ _EVENTS: Final = 1 << 16
 class TableReader(Iterator[Chunk]):
     """The iterator that :func:`read_tables` returns. Not thread-safe.
 
-    ``error`` is why reading stopped early; None if it did not, or not yet.
+    ``error`` is why reading stopped early; None if it did not, or not yet. Arguments are those of
+    that function, and ``null`` and ``no`` of :class:`~flightrec.tables.build.TableBuilder`.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class TableReader(Iterator[Chunk]):
         *,
         interner: Interner | None = None,
         strict: bool = True,
+        null: Any = None,
+        no: Any = False,
     ) -> None:
         self.error: TraceFormatError | None = None
         self._wanted = {table.name for table in tables_named(tables)}
@@ -44,7 +47,7 @@ class TableReader(Iterator[Chunk]):
         self._strict = strict
         self._reader = read(source)
         events = "events" in self._wanted
-        self._builder = TableBuilder(interner or Interner(), events=events)
+        self._builder = TableBuilder(interner or Interner(), events=events, null=null, no=no)
         self._chunks = self._read()
 
     def __iter__(self) -> Iterator[Chunk]:

@@ -192,7 +192,7 @@ TABLES: Final[dict[str, Table]] = {
                 _END,
                 _GOES_ON,
             ),
-            indexes=(("goroutine", "begin_ns"), ("begin_ns",)),
+            indexes=(("goroutine", "begin_ns"),),
         ),
         Table(
             "wakeups",
@@ -209,7 +209,7 @@ TABLES: Final[dict[str, Table]] = {
                 _THREAD,
                 _int("waited_ns", "How long it had been waiting; NULL for `create`."),
             ),
-            indexes=(("goroutine", "time_ns"), ("waker",)),
+            indexes=(("goroutine", "time_ns"),),
         ),
         Table(
             "proc_states",

@@ -24,21 +24,28 @@ class Sidecar(NamedTuple):
 
 
 def read_sidecar(path: str | os.PathLike[str]) -> Sidecar:
-    """What stands in ``TRACE.json`` beside a trace, or with its suffix replaced by ``.json``.
+    """What stands in the JSON file beside a trace (``S.json`` beside ``S.trace``).
 
-    An empty one where there is none, or none that can be made sense of.
+    It is the metadata that :class:`flightrec.SnapshotDirectory` writes. The reason and the rule
+    are those of the first that asked for the snapshot. An empty one where there is no such file,
+    or none that makes sense.
     """
     trace = Path(path)
-    for file in (trace.with_name(trace.name + ".json"), trace.with_suffix(".json")):
-        try:
-            with file.open("rb") as opened:
-                found: Any = json.loads(opened.read(_LIMIT + 1)[:_LIMIT])
-        except (OSError, ValueError, RecursionError):
-            continue
-        if isinstance(found, dict):
-            text = json.dumps(found, ensure_ascii=True)
-            return Sidecar(_text(found.get("reason")), _text(found.get("rule")), text)
-    return Sidecar()
+    if trace.suffix == ".json":
+        return Sidecar()
+    try:
+        with trace.with_suffix(".json").open("rb") as file:
+            found: Any = json.loads(file.read(_LIMIT))
+    except (OSError, ValueError, RecursionError):
+        return Sidecar()
+    if not isinstance(found, dict):
+        return Sidecar()
+    reasons = found.get("reasons")
+    first = reasons[0] if isinstance(reasons, list) and reasons else None
+    if not isinstance(first, dict):
+        first = {}
+    # Plain ASCII: whatever is in it does no harm.
+    return Sidecar(_text(first.get("reason")), _text(first.get("rule")), json.dumps(found))
 
 
 def _text(value: Any) -> str | None:

@@ -63,6 +63,7 @@ from flightrec.trace.text import go_text
 from flightrec.trace.wireevents import WireEvent, wire_events
 
 if TYPE_CHECKING:
+    from flightrec.sql import to_sqlite
     from flightrec.trace.summary import (
         BlockingStack,
         Distribution,
@@ -150,11 +151,16 @@ __all__ = [
     "go_text",
     "read",
     "summarize",
+    "to_sqlite",
     "wire_events",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "to_sqlite":
+        from flightrec.sql import to_sqlite
+
+        return to_sqlite
     # Who only records need not wait for the summaries to load.
     if name in __all__:
         from flightrec.trace import summary

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from flightrec.sql.critical import CRITICAL_PATH
+from flightrec.sql.views import VIEWS
 from flightrec.tables import TABLES
 from flightrec.tables.document import document
 from tests.helpers import ROOT
@@ -30,3 +32,13 @@ def test_every_column_is_explained() -> None:
         assert table.doc.endswith(".")
         assert len(set(table.names)) == len(table.names)
         assert all(column.doc.endswith((".", ")")) for column in table.columns)
+
+
+def test_views() -> None:
+    """The page says what each view tells, and what ``critical_path`` has."""
+    text = PAGE.read_text("utf-8")
+    for view in VIEWS.values():
+        assert view.name.endswith("_wall") or f"| `{view.name}` | {view.doc} |\n" in text
+    for column in CRITICAL_PATH.columns:
+        assert f"| `{column.name}` |" in text
+        assert column.doc in text

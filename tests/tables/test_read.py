@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from pathlib import Path
 
 import pytest
@@ -187,10 +188,11 @@ def test_sidecar(tmp_path: Path) -> None:
     """A snapshot's row has what the JSON file beside it says."""
     file = tmp_path / "s.trace"
     file.write_bytes(simple())
-    (tmp_path / "s.trace.json").write_text('{"reason": "rule", "rule": "pause > 10ms", "n": 1}')
+    facts = {"reasons": [{"rule": "pause", "reason": "pause > 10ms"}], "format": 1}
+    (tmp_path / "s.json").write_text(json.dumps(facts))
     (row,) = each(read_columns(file), "snapshots")
-    assert (row["reason"], row["rule"]) == ("rule", "pause > 10ms")
-    assert '"n": 1' in row["sidecar"]
+    assert (row["reason"], row["rule"]) == ("pause > 10ms", "pause")
+    assert json.loads(row["sidecar"]) == facts
 
 
 @pytest.mark.parametrize("text", ["", "[1]", "\ud800".encode("utf-8", "surrogatepass"), "{" * 9999])
@@ -199,7 +201,7 @@ def test_bad_sidecar(text: str | bytes, tmp_path: Path) -> None:
     file = tmp_path / "s.trace"
     file.write_bytes(simple())
     raw = text if isinstance(text, bytes) else text.encode()
-    (tmp_path / "s.trace.json").write_bytes(raw)
+    (tmp_path / "s.json").write_bytes(raw)
     (row,) = each(read_columns(file), "snapshots")
     assert row["sidecar"] is None
 
