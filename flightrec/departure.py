@@ -13,6 +13,7 @@ from typing import Literal
 from flightrec import abi
 from flightrec.abi import Status
 from flightrec.library import Library
+from flightrec.signals import signals_blocked
 
 __all__ = ["Departure", "DepartureWatch"]
 
@@ -48,7 +49,9 @@ class DepartureWatch:
 
     def _watch(self) -> None:
         panics, code, error = ctypes.c_int32(), ctypes.c_int32(), abi.Error()
-        if self._cdll.flightrec_departure_next(panics, code, error) != Status.OK:
+        with signals_blocked():
+            status = self._cdll.flightrec_departure_next(panics, code, error)
+        if status != Status.OK:
             return
         departure = Departure("panic", 2) if panics.value else Departure("exit", code.value)
         try:

@@ -15,6 +15,7 @@ from flightrec.annotate import Annotations, current_task_number
 from flightrec.errors import WorkloadError, WorkloadPanicError
 from flightrec.finished import Finished
 from flightrec.library import Library, error_for
+from flightrec.signals import takes_no_signals
 
 __all__ = ["WorkloadHandle", "Workloads"]
 
@@ -165,6 +166,7 @@ class Workloads:
                 self._thread.start()
         return handle
 
+    @takes_no_signals
     def _collect(self) -> None:
         number, error = ctypes.c_uint64(), abi.Error()
         while self._library.cdll.flightrec_workload_next(number, error) == Status.OK:

@@ -9,6 +9,7 @@ from flightrec.gobuild.overlays.module_version import MODULE_VERSION
 from flightrec.gobuild.overlays.patch import Outcome, Overlay, Patch
 from flightrec.gobuild.overlays.process_end import PROCESS_END
 from flightrec.gobuild.overlays.reader_slice import READER_SLICE
+from flightrec.gobuild.overlays.signal_masks import SIGNAL_MASKS
 from flightrec.gobuild.overlays.stack_bounds import STACK_BOUNDS
 
 __all__ = [
@@ -26,4 +27,5 @@ DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
     PROCESS_END,
     MODULE_VERSION,
     STACK_BOUNDS,
+    SIGNAL_MASKS,
 )
