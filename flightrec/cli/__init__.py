@@ -28,6 +28,7 @@ _COMMANDS = (
     "ps",
     "dump",
     "stat",
+    "rule",
     "validate",
     "info",
     "events",

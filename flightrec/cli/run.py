@@ -10,6 +10,7 @@ from flightrec.cli.arguments import read_words, workload_arguments
 from flightrec.cli.options import UsageError, add_build_options
 from flightrec.cli.signals import SignalHandlers, dump_signal
 from flightrec.cli.units import duration, size
+from flightrec.cli.watching import add_rule_options
 
 if TYPE_CHECKING:
     from flightrec.cli.options import Subparsers
@@ -83,6 +84,7 @@ def configure(subparsers: Subparsers) -> None:
         help="show a status line for a program too; only if its standard output goes elsewhere",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    add_rule_options(parser)
     add_build_options(parser)
     parser.set_defaults(run=run, free_words=True)
 
@@ -94,7 +96,9 @@ def run(args: argparse.Namespace) -> int:
     from flightrec.cli.snapshots import SnapshotFile, SnapshotWriter
     from flightrec.cli.target import load_target, short_name
     from flightrec.cli.voice import Voice
+    from flightrec.cli.watching import Watching, read_rule_options
 
+    rules = read_rule_options(args)
     given = read_words(args.words)
     file = SnapshotFile(args.output, f"{short_name(args.target)}.trace")
     file.check()
@@ -114,11 +118,18 @@ def run(args: argparse.Namespace) -> int:
         max_bytes=args.max_bytes,
         experiments=tuple(args.experiment),
     )
-    file.prepare()
     voice = Voice(quiet=args.quiet, status=_wants_status(args, name == MAIN))
+    watching = Watching(
+        recorder,
+        rules,
+        voice,
+        folder=f"{short_name(args.target)}.snapshots",
+        program=" ".join([args.target, *args.rest]),
+    )
+    file.prepare()
     snapshots = SnapshotWriter(recorder, file, voice)
     signals = SignalHandlers(dump=args.dump_signal)
-    return Session(recorder, snapshots, voice, signals).run(name, arguments, seconds)
+    return Session(recorder, snapshots, voice, signals, watching).run(name, arguments, seconds)
 
 
 def _wants_status(args: argparse.Namespace, is_program: bool) -> bool:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from flightrec import Departure, FlightRecorder, WorkloadHandle
     from flightrec.cli.snapshots import SnapshotWriter
     from flightrec.cli.voice import Voice
+    from flightrec.cli.watching import Watching
 
 __all__ = ["MAIN", "Session"]
 
@@ -40,12 +41,14 @@ class Session:
         snapshots: SnapshotWriter,
         voice: Voice,
         signals: SignalHandlers,
+        watching: Watching,
     ) -> None:
         self._recorder = recorder
         self._runtime = recorder.runtime
         self._snapshots = snapshots
         self._voice = voice
         self._signals = signals
+        self._watching = watching
         self._status: int | None = None  # once it is certain
         self._answer: str | None = None  # of a workload
 
@@ -60,17 +63,22 @@ class Session:
             # Before Go code runs: what it then asks for by signal.Notify takes their place.
             self._signals.install()
             self._recorder.start()
+            self._watching.start()
             handle = self._runtime.start(name, **arguments)
             status = self._wait(name, handle, seconds)
+            self._signals.stopping = True  # a signal meanwhile must not cost the snapshot
+            self._watching.returned(status)
         except Stopped as stopped:
             status = 128 + stopped.number
+            self._signals.stopping = True
+            self._watching.stopped(stopped.number)
             if handle is not None:
                 _cancel(name, handle)
-        self._signals.stopping = True  # a signal meanwhile must not cost the snapshot
         with self._snapshots.writing:
             written = self._recorder.enabled and self._snapshots.write_last()
             self._status = status if written else status or _UNUSABLE
             self._voice.release()
+        self._watching.close()
         if self._recorder.enabled:
             with contextlib.suppress(Exception):  # its error was told with the snapshot
                 self._recorder.stop()
@@ -111,6 +119,7 @@ class Session:
                 with contextlib.suppress(Exception):
                     stream.flush()
             os._exit(self._status)
+        self._watching.departs(departure)
         self._snapshots.write_last()
         self._voice.release()
 

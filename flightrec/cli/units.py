@@ -6,7 +6,7 @@ import argparse
 import math
 import re
 
-__all__ = ["count", "duration", "format_duration", "format_size", "size"]
+__all__ = ["count", "delay", "duration", "format_duration", "format_size", "size"]
 
 _SIZES = {
     "b": 1,
@@ -58,6 +58,14 @@ def duration(text: str) -> float:
     if seconds <= 0:
         raise argparse.ArgumentTypeError(f"a time must be longer than zero: {text!r}")
     return seconds
+
+
+def delay(text: str) -> float:
+    """Read a time that may be zero, in seconds: ``200ms``, ``0s`` or ``0``.
+
+    :raises argparse.ArgumentTypeError: it is not one.
+    """
+    return 0.0 if re.fullmatch(r"0[a-zµ]*", text.strip()) else duration(text)
 
 
 def format_size(n: int) -> str:

@@ -9,14 +9,14 @@ from __future__ import annotations
 import atexit
 import contextlib
 import dataclasses
-import heapq
-import itertools
+import functools
 import logging
+import math
 import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 from flightrec.errors import RuleError
 from flightrec.library import is_forked
@@ -52,6 +52,16 @@ _ANSWER_SECONDS = 5.0
 _log = logging.getLogger("flightrec")
 
 
+class Deadlines(Protocol):
+    """What has times at which something must be looked at."""
+
+    def next_deadline(self) -> float | None:
+        """Return the next, on ``time.monotonic()``; None if there is none now."""
+
+    def look(self, now: float) -> None:
+        """Look; must be quick."""
+
+
 class RuleEngine:
     """The rules of one recorder. Safe to use from any thread.
 
@@ -78,8 +88,10 @@ class RuleEngine:
         self._stats: RecorderStats | None = None
         self._metrics = MetricsReader(self._library)
         self._saver = Saver(recorder, self._open_tasks)
-        self._deadlines: list[tuple[float, int, Callable[[], Any]]] = []
-        self._numbers = itertools.count()
+        self._deadlines: list[Deadlines] = []
+        self._sleeps_until = 0.0
+        #: Those of flightrec.rules.watch, by their arguments.
+        self.watches: dict[Any, Any] = {}
         self._threads: list[Reader[Any]] = []
         self._news: News | None = None
         self._thread: threading.Thread | None = None
@@ -87,7 +99,27 @@ class RuleEngine:
         self._tell_at = 0.0
         self._told = threading.Event()  # that the bridge knows what to tell of
 
+    @property
+    def recorder(self) -> FlightRecorder:
+        """The recorder that the rules are about."""
+        return self._recorder
+
     # ---- rules
+
+    def free_name(self, wanted: str) -> str:
+        """Return a name that no rule has: the wanted one, or that with a number."""
+        taken = {runner.rule.name for runner in self._runners}
+        names = (wanted, *(f"{wanted} ({i})" for i in range(2, len(taken) + 3)))
+        return next(name for name in names if name not in taken)
+
+    def check(self, text: str | Condition) -> Condition:
+        """Return the condition that a text means, if all that it asks for exists.
+
+        :raises RuleError: it cannot be understood, or asks for a metric that there is not.
+        """
+        condition = parse(text) if isinstance(text, str) else text
+        self._catalog.check(condition, text if isinstance(text, str) else None)
+        return condition
 
     def rule(self, text: str | Condition, **options: Any) -> Rule:
         """Make a rule of a text or a condition, and check that what it asks for exists.
@@ -96,8 +128,7 @@ class RuleEngine:
         :raises RuleError: it cannot be understood, or asks for a metric that there is not.
         :raises ValueError: an option that is wrong.
         """
-        condition = parse(text) if isinstance(text, str) else text
-        self._catalog.check(condition, text if isinstance(text, str) else None)
+        condition = self.check(text)
         options.setdefault("name", str(condition))
         return Rule(condition=condition, **options)
 
@@ -125,6 +156,9 @@ class RuleEngine:
         """
         with self._changed:
             kept = tuple(runner for runner in self._runners if runner.rule.name != name)
+            gone = {key: w for key, w in self.watches.items() if w.rule.name == name}
+            self.watches = {key: w for key, w in self.watches.items() if key not in gone}
+            self._deadlines = [each for each in self._deadlines if each not in gone.values()]
             if len(kept) == len(self._runners):
                 known = ", ".join(runner.rule.name for runner in self._runners) or "none"
                 raise RuleError(
@@ -146,15 +180,14 @@ class RuleEngine:
     def _tell_go(self) -> None:
         """Tell the bridge what there shall be news of. On the thread that may hang in Go."""
         with self._changed:
-            self._told.set()
-            wishes = [wish for runner in self._runners for wish in runner.rule.wishes]
+            runners = self._runners
+            wishes = [wish for runner in runners for wish in runner.rule.wishes]
             if wishes and self._news is None and not self._closed:
                 self._news = News(self._library, self.post)
-        try:
-            watch_for(self._library, wishes, tasks=bool(self._runners))
-        except BaseException:
-            self._told.clear()
-            raise
+        watch_for(self._library, wishes, tasks=bool(runners))
+        with self._changed:
+            if self._runners is runners:
+                self._told.set()
 
     def status(self) -> tuple[RuleStatus, ...]:
         """Return what each rule has come to."""
@@ -220,13 +253,15 @@ class RuleEngine:
                 if self._closed:
                     return
                 now = time.monotonic()
-                due = min([next_tick, *(at for at, _, _ in self._deadlines[:1])])
+                self._sleeps_until = next_tick  # before the look: a later deadline wakes us
+                due = min(next_tick, self._next_deadline())
                 if due > now:
+                    self._sleeps_until = due
                     self._changed.wait(due - now)
                     continue
-                calls = self._due_calls(now)
-            for call in calls:
-                self._guarded(call)
+                deadlines = list(self._deadlines)
+            for source in deadlines:
+                self._guarded(functools.partial(source.look, now))
             if now >= next_tick:
                 next_tick = now + self._interval
                 self._guarded(self._tick)
@@ -313,22 +348,21 @@ class RuleEngine:
 
     # ---- deadlines
 
-    def call_at(self, at: float, call: Callable[[], Any]) -> None:
-        """Have a function called on the engine's thread at a time of ``time.monotonic()``.
-
-        It must be quick.
-        """
+    def add_deadlines(self, source: Deadlines) -> None:
+        """Have the engine look at something whenever it says."""
         with self._changed:
-            entry = (at, next(self._numbers), call)
-            heapq.heappush(self._deadlines, entry)
-            if self._deadlines[0] is entry:
+            self._deadlines.append(source)
+            self._changed.notify_all()
+
+    def wake_before(self, at: float) -> None:
+        """Say that there is a deadline at a time of ``time.monotonic()``."""
+        if at < self._sleeps_until:
+            with self._changed:
                 self._changed.notify_all()
 
-    def _due_calls(self, now: float) -> list[Callable[[], Any]]:
-        calls = []
-        while self._deadlines and self._deadlines[0][0] <= now:
-            calls.append(heapq.heappop(self._deadlines)[2])
-        return calls
+    def _next_deadline(self) -> float:
+        found = [at for source in self._deadlines if (at := source.next_deadline()) is not None]
+        return min(found, default=math.inf)
 
     # ---- what is open
 

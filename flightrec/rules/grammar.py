@@ -41,7 +41,7 @@ from flightrec.rules.conditions import (
 from flightrec.rules.quantity import DIMENSIONS, UNITS, Quantity
 from flightrec.rules.scan import Token, scan
 
-__all__ = ["duration_of", "nearest", "parse"]
+__all__ = ["duration_of", "nearest", "parse", "quantity_of"]
 
 _STAT = re.compile(r"p\d{1,2}(?:\.\d+)?|p100|max|mean|count")
 _DOTTED = re.compile(rf"(.+?)\.({_STAT.pattern})")
@@ -69,6 +69,17 @@ def duration_of(text: str) -> Quantity:
     duration = parser.quantity("time", "a time")
     parser.expect_end()
     return duration
+
+
+def quantity_of(text: str) -> Quantity:
+    """Read a number with its unit, such as ``1GiB`` or ``0s``.
+
+    :raises RuleError: it is not one.
+    """
+    parser = _Parser(text)
+    quantity = parser.quantity(None, "a number")
+    parser.expect_end()
+    return quantity
 
 
 def nearest(word: str, known: Sequence[str], count: int = 3, cutoff: float = 0.6) -> str:

@@ -26,7 +26,7 @@ class Rule:
     :ivar last: how much of the window before that is saved, in seconds; None for all of it.
     :ivar arm_after: how far the window must reach back, in seconds, before the rule can fire; None
         for the recorder's ``min_age``, or as much as its size allows. Rules about the program's end
-        and requests from Go code are armed from the start.
+        and requests from Go code are always armed.
     :ivar on_fire: called when it fires, on the thread that it fires on; must be quick.
     :ivar on_saved: called with what was saved, on the thread that saves.
     :ivar on_error: called with the exception if saving failed, on the thread that saves.
@@ -54,9 +54,7 @@ class Rule:
     @property
     def armed_from_the_start(self) -> bool:
         """Whether it must not wait for the window to have history."""
-        if self.arm_after is not None:
-            return self.arm_after == 0
-        return any(
+        return self.arm_after == 0 or any(
             isinstance(part, (Ended, Requested))
             or (isinstance(part, Status) and part.kind == "exit")
             for part in self.condition.parts()

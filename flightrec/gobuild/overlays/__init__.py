@@ -11,6 +11,7 @@ from flightrec.gobuild.overlays.process_end import PROCESS_END
 from flightrec.gobuild.overlays.reader_slice import READER_SLICE
 from flightrec.gobuild.overlays.signal_masks import SIGNAL_MASKS
 from flightrec.gobuild.overlays.stack_bounds import STACK_BOUNDS
+from flightrec.gobuild.overlays.task_hooks import TASK_HOOKS
 
 __all__ = [
     "DEFAULT_OVERLAYS",
@@ -28,4 +29,5 @@ DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
     MODULE_VERSION,
     STACK_BOUNDS,
     SIGNAL_MASKS,
+    TASK_HOOKS,
 )

@@ -1,0 +1,100 @@
+"""The engine that belongs to a recorder, and what users call of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from flightrec.directory import SavedSnapshot, SnapshotDirectory
+from flightrec.recorder import FlightRecorder
+from flightrec.rules.conditions import Condition
+from flightrec.rules.engine import RuleEngine
+from flightrec.rules.firing import Firing
+from flightrec.rules.rule import Rule
+from flightrec.rules.status import RuleStatus
+
+__all__ = ["engine_of", "existing_engine", "rules", "when"]
+
+_engines: weakref.WeakKeyDictionary[FlightRecorder, RuleEngine] = weakref.WeakKeyDictionary()
+_lock = threading.Lock()
+
+
+def engine_of(recorder: FlightRecorder) -> RuleEngine:
+    """Return a recorder's engine; it is made with the first call.
+
+    :raises ForkedProcessError: the library was loaded before a fork.
+    :raises TimeoutError: the Go runtime does not answer.
+    """
+    recorder.runtime._library.check_fork()
+    with _lock:
+        engine = _engines.get(recorder)
+        if engine is None:
+            engine = _engines[recorder] = RuleEngine(recorder)
+        return engine
+
+
+def existing_engine(recorder: FlightRecorder) -> RuleEngine | None:
+    """Return a recorder's engine if it has one."""
+    return _engines.get(recorder)
+
+
+def when(
+    recorder: FlightRecorder,
+    rule: str | Condition,
+    to: SnapshotDirectory | str | os.PathLike[str] | None = None,
+    *,
+    name: str | None = None,
+    tail: float = 0.0,
+    last: float | None = None,
+    arm_after: float | None = None,
+    on_fire: Callable[[Firing], Any] | None = None,
+    on_saved: Callable[[SavedSnapshot], Any] | None = None,
+    on_error: Callable[[BaseException], Any] | None = None,
+) -> Rule:
+    """Save a snapshot whenever a condition becomes true. See docs/rules.md for the language.
+
+    Saving is done on a thread of its own. May be called before the recorder is started, and from
+    any thread.
+
+    :param rule: ``"sched.p99 > 10ms for 5s"``, ``"http slower than 200ms"``, ``"panic"``, …
+    :param to: the folder, or a :class:`SnapshotDirectory` with limits of your own.
+    :param name: what the rule is called in file names, metadata and :func:`rules`; the text itself
+        by default.
+    :param tail: how long recording goes on after it fired, in seconds: the snapshot then has what
+        followed.
+    :param last: how much of the window before that is saved, in seconds; all of it by default.
+    :param arm_after: the rule is silent until the window reaches back so many seconds; by default
+        the recorder's ``min_age``, or as much as its size allows.
+    :param on_fire: called with the :class:`Firing` at once, on the thread that it fires on.
+    :param on_saved: called with the :class:`SavedSnapshot`, on the thread that saves: for uploads.
+    :param on_error: called with the exception if saving failed; it is logged as well.
+    :raises RuleError: the rule cannot be understood, or asks for a metric that does not exist.
+    :raises ValueError: an option that makes no sense.
+    :raises OSError: the folder cannot be made or written to.
+    """
+    engine = engine_of(recorder)
+    engine.check(rule)  # before a folder is made
+    if to is not None and not isinstance(to, SnapshotDirectory):
+        to = SnapshotDirectory(to)
+    made = engine.rule(
+        rule,
+        to=to,
+        tail=tail,
+        last=last,
+        arm_after=arm_after,
+        on_fire=on_fire,
+        on_saved=on_saved,
+        on_error=on_error,
+        **({} if name is None else {"name": name}),
+    )
+    engine.add(made)
+    return made
+
+
+def rules(recorder: FlightRecorder) -> tuple[RuleStatus, ...]:
+    """Return what each of a recorder's rules has come to: why it did not fire, for instance."""
+    engine = existing_engine(recorder)
+    return () if engine is None else engine.status()
