@@ -10,8 +10,6 @@ import time
 from types import TracebackType
 from typing import Final
 
-from flightrec.cli.units import format_duration
-
 __all__ = ["Activity"]
 
 #: After so many seconds it is first told; then on a terminal each second, elsewhere more and more
@@ -74,7 +72,7 @@ class Activity:
             for after in self._times():
                 if not self._wait(began, after):
                     break
-                self._show(f"{step}, {format_duration(round(time.monotonic() - began))} so far")
+                self._show(f"{step}, {time.monotonic() - began:.0f} s so far")
 
     def _times(self) -> itertools.chain[float]:
         if self._terminal:
