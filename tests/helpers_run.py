@@ -139,12 +139,13 @@ class Running:
 class Runner:
     """Starts ``flightrec run`` in a folder of its own, with a snapshot beside it."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, temporary: Path | None = None) -> None:
         self.folder = folder
         self.snapshot = folder / "s.trace"
         #: Where flightrec and Go put temporary files.
-        self.temporary = folder / "temporary"
-        self.temporary.mkdir()
+        self.temporary = temporary or folder / "temporary"
+        folder.mkdir(exist_ok=True)
+        self.temporary.mkdir(exist_ok=True)
         self.started: list[Running] = []
 
     def start(

@@ -221,16 +221,20 @@ def test_exit_in_init(runner: Runner, ends: Path) -> None:
     """os.Exit before main has its status; nothing has been recorded then."""
     ended = runner.run(ends, "return", env={"EXIT_IN_INIT": "yes"})
     assert ended == Ended(9, "", "")
-    assert [path.name for path in runner.folder.rglob("*")] == ["temporary"]
+    assert [path.name for path in runner.folder.iterdir()] == ["temporary"]
 
 
 def test_killed(runner: Runner, ends: Path) -> None:
-    """SIGKILL leaves neither a snapshot nor half of one."""
+    """SIGKILL leaves neither a snapshot nor half of one; its folder is removed by a later run."""
     running = runner.start(ends, "forever")
     running.expect("ready")
     running.signal(signal.SIGKILL)
     assert running.finish().status == -signal.SIGKILL
-    assert [path.name for path in runner.folder.rglob("*")] == ["temporary"]
+    assert [path.name for path in runner.folder.iterdir()] == ["temporary"]
+    (left,) = runner.temporary.iterdir()
+    os.utime(left, (0, 0))
+    runner.run(ends, "exit")
+    assert list(runner.temporary.iterdir()) == []
 
 
 def test_main_outlives_goexit_of_main(runner: Runner, ends: Path) -> None:
@@ -390,6 +394,33 @@ def test_program_that_changes_the_folder(runner: Runner, ends: Path, judge: Judg
     ended = runner.run(ends, "chdir", options=["-o", "relative.trace"])
     assert ended.own == (0, "<nil>\n", "")
     judge.check(runner.folder / "relative.trace")
+
+
+@pytest.mark.parametrize("target", ["built", "folder"])
+def test_name_of_the_program(target: str, runner: Runner, ends: Path) -> None:
+    """os.Args[0] is an executable file with the program's name."""
+    ended = runner.run(ends if target == "built" else PROGRAMS / "ends", "name", "x")
+    assert re.fullmatch(r"/.*/flightrec-run-\w+/ends \[name x\]\n", ended.out), ended
+
+
+def test_program_that_runs_itself(runner: Runner, ends: Path, native: Path, judge: Judge) -> None:
+    """A program that starts os.Args[0] gets itself, unrecorded, with the ends that it has."""
+    ended = runner.run(ends, "itself")
+    assert ended.own == natively(native, "itself")
+    assert ended.out == "exit status 7 exit status 2 signal: interrupt\n"
+    judge.check(runner.snapshot)
+    assert sorted(path.name for path in runner.folder.iterdir()) == ["s.trace", "temporary"]
+
+
+def test_folder_of_another_run_stays(runner: Runner, ends: Path) -> None:
+    """The folder of a run that is still on is not removed, however old it is."""
+    running = runner.start(ends, "forever")
+    running.expect("ready")
+    (folder,) = runner.temporary.iterdir()
+    os.utime(folder, (0, 0))
+    other = Runner(runner.folder / "other", runner.temporary)
+    assert other.run(ends, "exit").status == 7
+    assert list(runner.temporary.iterdir()) == [folder]
 
 
 # ---- libraries and workloads

@@ -14,6 +14,7 @@ from flightrec.cli.watching import add_rule_options
 
 if TYPE_CHECKING:
     from flightrec.cli.options import Subparsers
+    from flightrec.cli.runfolder import RunFolder
 
 __all__ = ["configure", "run"]
 
@@ -91,8 +92,15 @@ def configure(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the target; return its exit status."""
+    from flightrec.cli.runfolder import RunFolder
+
+    with RunFolder() as folder:
+        return _run(args, folder)
+
+
+def _run(args: argparse.Namespace, folder: RunFolder) -> int:
     import flightrec
-    from flightrec.cli.session import MAIN, Session
+    from flightrec.cli.session import Session
     from flightrec.cli.snapshots import SnapshotFile, SnapshotWriter
     from flightrec.cli.target import load_target, short_name
     from flightrec.cli.voice import Voice
@@ -102,23 +110,25 @@ def run(args: argparse.Namespace) -> int:
     given = read_words(args.words)
     file = SnapshotFile(args.output, f"{short_name(args.target)}.trace")
     file.check()
-    runtime, name = load_target(args)
-    if name == MAIN:
+    target = load_target(args, folder.path)
+    if target.is_program:
         if given:
             raise UsageError(f"a program's arguments go behind --: {' '.join(args.words)}")
-        arguments: dict[str, Any] = {"args": [args.target, *args.rest]}
+        arguments: dict[str, Any] = {"args": [str(target.executable), *args.rest]}
         seconds = args.duration
     else:
         if args.rest:
             raise UsageError(f"a workload's arguments are KEY=VALUE: {args.rest[0]!r}")
-        arguments, seconds = workload_arguments(runtime, name, given, args.duration)
+        arguments, seconds = workload_arguments(
+            target.runtime, target.workload, given, args.duration
+        )
     recorder = flightrec.FlightRecorder(
-        runtime,
+        target.runtime,
         min_age=args.min_age,
         max_bytes=args.max_bytes,
         experiments=tuple(args.experiment),
     )
-    voice = Voice(quiet=args.quiet, status=_wants_status(args, name == MAIN))
+    voice = Voice(quiet=args.quiet, status=_wants_status(args, target.is_program))
     watching = Watching(
         recorder,
         rules,
@@ -129,7 +139,8 @@ def run(args: argparse.Namespace) -> int:
     file.prepare()
     snapshots = SnapshotWriter(recorder, file, voice)
     signals = SignalHandlers(dump=args.dump_signal)
-    return Session(recorder, snapshots, voice, signals, watching).run(name, arguments, seconds)
+    session = Session(recorder, snapshots, voice, signals, watching, at_departure=folder.close)
+    return session.run(target.workload, arguments, seconds)
 
 
 def _wants_status(args: argparse.Namespace, is_program: bool) -> bool:

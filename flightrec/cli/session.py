@@ -13,6 +13,8 @@ from flightrec.cli.signals import SignalHandlers, Stopped
 from flightrec.cli.units import count, format_duration, format_size
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from flightrec import Departure, FlightRecorder, WorkloadHandle
     from flightrec.cli.snapshots import SnapshotWriter
     from flightrec.cli.voice import Voice
@@ -33,6 +35,7 @@ class Session:
     """Runs a workload, or a program as its main, and has the snapshot written at its end.
 
     :param signals: they are installed when it runs.
+    :param at_departure: is called last where Go ends the process, and not a return of :meth:`run`.
     """
 
     def __init__(
@@ -42,6 +45,8 @@ class Session:
         voice: Voice,
         signals: SignalHandlers,
         watching: Watching,
+        *,
+        at_departure: Callable[[], None],
     ) -> None:
         self._recorder = recorder
         self._runtime = recorder.runtime
@@ -49,6 +54,7 @@ class Session:
         self._voice = voice
         self._signals = signals
         self._watching = watching
+        self._at_departure = at_departure
         self._status: int | None = None  # once it is certain
         self._answer: str | None = None  # of a workload
 
@@ -115,6 +121,7 @@ class Session:
         self._snapshots.writing.acquire()  # for good: nothing is to be begun that Go would cut off
         if self._status is not None:
             # The program's end was certain before this: a goroutine that was left over.
+            self._at_departure()
             for stream in (sys.stdout, sys.stderr):
                 with contextlib.suppress(Exception):
                     stream.flush()
@@ -122,6 +129,7 @@ class Session:
         self._watching.departs(departure)
         self._snapshots.write_last()
         self._voice.release()
+        self._at_departure()
 
     def _show_status(self) -> None:
         stats = self._recorder.stats()

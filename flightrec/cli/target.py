@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-import tempfile
+import os
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,73 +17,109 @@ if TYPE_CHECKING:
 
     from flightrec import GoRuntime
 
-__all__ = ["choose_workload", "load_target", "short_name"]
+__all__ = ["Target", "load_target", "short_name"]
+
+#: What the library reads when it is loaded: the program's name for itself (``os.Executable``).
+_EXECUTABLE = "FLIGHTREC_EXECUTABLE"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is to be run.
+
+    :ivar workload: its name in the runtime.
+    :ivar executable: a program's name for itself, a file that runs it unrecorded.
+    """
+
+    runtime: GoRuntime
+    workload: str
+    executable: Path | None = None
+
+    @property
+    def is_program(self) -> bool:
+        """Whether it is a program, run by its main function."""
+        return self.workload == MAIN
 
 
 def short_name(target: str) -> str:
     """Return what a target is called for short: ``caddy``, for its snapshot's name."""
     path = Path(target.partition("@")[0])
-    name = (path.resolve() if path.exists() else path).name
-    return name.partition(".")[0] or "flightrec"
+    path = path.resolve() if path.exists() else path
+    if re.fullmatch(r"v\d+", path.name) and len(path.parts) > 1:
+        path = path.parent  # a module's major version, which Go leaves out as well
+    return path.name.partition(".")[0] or "flightrec"
 
 
-def load_target(args: argparse.Namespace) -> tuple[GoRuntime, str]:
-    """Load the target's library, built if need be, and return which workload to run.
+def load_target(args: argparse.Namespace, folder: Path) -> Target:
+    """Load the target's library, built if need be.
 
+    :param folder: lasts as long as the run.
     :raises UsageError: there is no such target or workload.
     """
-    import flightrec
-
     target = Path(args.target)
     if target.is_file() and target.suffix != ".go":
-        runtime = flightrec.load(target)
+        library = target
     elif target.exists() or "/" in args.target or "@" in args.target:
-        runtime = _build(args)
+        library = _build(args, folder)
     else:
-        runtime = flightrec.load()
-        if args.target not in runtime.workloads():
-            near = difflib.get_close_matches(args.target, runtime.workloads(), n=1)
-            hint = f"did you mean {near[0]}? The" if near else "the"
-            raise UsageError(
-                f"there is no folder, library or bundled workload {args.target!r}; {hint} "
-                f"workloads are {', '.join(runtime.workloads())}"
-            )
-        if args.workload not in (None, args.target):
-            raise UsageError(
-                f"{args.target} is itself a workload: --workload {args.workload} is for a library "
-                "that has several"
-            )
-        return runtime, args.target
-    return runtime, choose_workload(runtime, args.target, args.workload)
+        return _bundled(args.target, args.workload)
+    return _load(args.target, library, args.workload, folder)
 
 
-def _build(args: argparse.Namespace) -> GoRuntime:
+def _bundled(name: str, wanted: str | None) -> Target:
     import flightrec
+
+    runtime = flightrec.load()
+    if name not in runtime.workloads():
+        near = difflib.get_close_matches(name, runtime.workloads(), n=1)
+        hint = f"did you mean {near[0]}? The" if near else "the"
+        raise UsageError(
+            f"there is no folder, library or bundled workload {name!r}; {hint} "
+            f"workloads are {', '.join(runtime.workloads())}"
+        )
+    if wanted not in (None, name):
+        raise UsageError(
+            f"{name} is itself a workload: --workload {wanted} is for a library that has several"
+        )
+    return Target(runtime, name)
+
+
+def _build(args: argparse.Namespace, folder: Path) -> Path:
     from flightrec.cli.activity import Activity
     from flightrec.gobuild import build
 
-    # The loaded library needs its file no more, and Go may end the process at any time.
-    with tempfile.TemporaryDirectory(prefix="flightrec-run-", ignore_cleanup_errors=True) as folder:
-        with Activity(quiet=args.quiet or args.verbose) as activity:
-            built = build(
-                args.target,
-                Path(folder, f"lib{short_name(args.target)}.so"),
-                go=args.go,
-                godebug=dict(args.godebug),
-                tags=args.tags,
-                race=args.race,
-                verbose=args.verbose,
-                flags=args.build_flag,
-                on_step=activity.begin,
-            )
-        return flightrec.load(built.library)
+    with Activity(quiet=args.quiet or args.verbose) as activity:
+        return build(
+            args.target,
+            folder / f"lib{short_name(args.target)}.so",
+            go=args.go,
+            godebug=dict(args.godebug),
+            tags=args.tags,
+            race=args.race,
+            verbose=args.verbose,
+            flags=args.build_flag,
+            on_step=activity.begin,
+        ).library
 
 
-def choose_workload(runtime: GoRuntime, target: str, wanted: str | None) -> str:
-    """Return which workload of a library to run: the one wanted, its main, or its only one.
+def _load(target: str, library: Path, wanted: str | None, folder: Path) -> Target:
+    import flightrec
+    from flightrec.cli.unrecorded import write_stub
 
-    :raises UsageError: there is none such, or there are several.
-    """
+    name = short_name(target)
+    own = name.removeprefix("lib") if library == Path(target) else name
+    stub = folder / (own or name)
+    write_stub(stub, library)
+    os.environ[_EXECUTABLE] = str(stub)
+    try:
+        runtime = flightrec.load(library)
+    finally:
+        del os.environ[_EXECUTABLE]  # the program's children are others
+    workload = _choose_workload(runtime, target, wanted)
+    return Target(runtime, workload, stub if workload == MAIN else None)
+
+
+def _choose_workload(runtime: GoRuntime, target: str, wanted: str | None) -> str:
     names = runtime.workloads()
     if not names:
         raise UsageError(

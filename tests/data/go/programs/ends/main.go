@@ -66,6 +66,9 @@ var ways = map[string]func(){
 	"traces":      traces,
 	"stops trace": func() { last(); trace.Stop(); os.Exit(5) },
 	"chdir":       func() { last(); fmt.Println(os.Chdir("/")) },
+	"itself":      func() { fmt.Println(itself("exit"), itself("panic"), itself("killed")) },
+	"killed":      func() { syscall.Kill(os.Getpid(), syscall.SIGINT); select {} },
+	"name":        func() { fmt.Println(os.Args[0], os.Args[1:]) },
 	"child":       func() { out, err := exec.Command("echo", "from a child").Output(); fmt.Println(string(out), err) },
 }
 
@@ -147,4 +150,11 @@ func traces() {
 	}
 	last()
 	os.Exit(5)
+}
+
+// itself runs the program once more, and returns how that ends.
+func itself(way string) error {
+	command := exec.Command(os.Args[0], way)
+	command.Dir = "/"
+	return command.Run()
 }
