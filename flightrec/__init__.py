@@ -8,6 +8,7 @@ with flightrec.FlightRecorder(runtime, min_age=5.0) as recorder:
     recorder.write_to("pingpong.trace")  # `go tool trace` opens it
 """
 
+import importlib
 from typing import TYPE_CHECKING, Any
 
 from flightrec import trace
@@ -37,7 +38,10 @@ from flightrec.snapshot import Snapshot
 from flightrec.workload import WorkloadHandle
 
 if TYPE_CHECKING:
+    from flightrec.directory import SnapshotDirectory
     from flightrec.gobuild import build
+    from flightrec.web.asgi import asgi
+    from flightrec.web.wsgi import wsgi
 
 __all__ = [
     "AlreadyEnabledError",
@@ -56,6 +60,7 @@ __all__ = [
     "RuleError",
     "Snapshot",
     "SnapshotActiveError",
+    "SnapshotDirectory",
     "Task",
     "ToolchainError",
     "TraceFormatError",
@@ -64,17 +69,25 @@ __all__ = [
     "WorkloadHandle",
     "WorkloadPanicError",
     "__version__",
+    "asgi",
     "build",
     "load",
     "trace",
     "traced",
+    "wsgi",
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # What builds Go code is not wanted by most programs, and takes its time to import.
-    if name == "build":
-        from flightrec.gobuild import build
+#: What most programs do not want, and takes its time to import.
+_LATER = {
+    "SnapshotDirectory": "flightrec.directory",
+    "asgi": "flightrec.web.asgi",
+    "build": "flightrec.gobuild",
+    "wsgi": "flightrec.web.wsgi",
+}
 
-        return build
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_LATER[name]), name)

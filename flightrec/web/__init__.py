@@ -1,0 +1,1 @@
+"""The recorder inside Python web services: middleware for WSGI and ASGI."""
