@@ -15,7 +15,7 @@ import pytest
 import flightrec
 from flightrec import library, recording
 from flightrec.toolchain import Toolchain
-from tests import helpers, helpers_go
+from tests import helpers, helpers_go, helpers_run
 
 # `make fuzz` chooses the second one; a busy machine is no failure.
 hypothesis.settings.register_profile("flightrec", deadline=None, max_examples=1000)
@@ -144,3 +144,9 @@ def child(runtime: flightrec.GoRuntime) -> helpers.Child:
 def go_child(go_library: Path) -> helpers.Child:
     """Return what runs Python code in a child process, with the test library."""
     return helpers.Child(go_library)
+
+
+@pytest.fixture(scope="session")
+def libraries(go: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Return what builds one of the programs in ``tests/data/go/programs``, once."""
+    return helpers_run.Libraries(go, tmp_path_factory.getbasetemp())

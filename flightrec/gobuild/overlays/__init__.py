@@ -6,8 +6,10 @@
 
 from flightrec.gobuild.overlays.apply import apply_overlays, inspect_overlays
 from flightrec.gobuild.overlays.module_version import MODULE_VERSION
+from flightrec.gobuild.overlays.own_signals import OWN_SIGNALS
 from flightrec.gobuild.overlays.patch import Outcome, Overlay, Patch
 from flightrec.gobuild.overlays.process_end import PROCESS_END
+from flightrec.gobuild.overlays.program_args import PROGRAM_ARGS
 from flightrec.gobuild.overlays.reader_slice import READER_SLICE
 from flightrec.gobuild.overlays.signal_masks import SIGNAL_MASKS
 from flightrec.gobuild.overlays.stack_bounds import STACK_BOUNDS
@@ -30,4 +32,6 @@ DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
     STACK_BOUNDS,
     SIGNAL_MASKS,
     TASK_HOOKS,
+    OWN_SIGNALS,
+    PROGRAM_ARGS,
 )
