@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from flightrec.launch import launching
 from tests.helpers import Child
+from tests.helpers_go import Judge
+from tests.helpers_run import Runner
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the overlay is for Linux")
 
@@ -63,3 +66,29 @@ def test_arguments_that_cannot_be(args: list[str], executable: str | None) -> No
     """Arguments that no program can have are refused."""
     with pytest.raises(ValueError, match="args must"), launching(args, executable):
         pass
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Iterator[Runner]:
+    """Return what starts ``flightrec run``; all is over at the end."""
+    runner = Runner(tmp_path)
+    yield runner
+    runner.close()
+
+
+def test_run_gives_the_program_its_name(runner: Runner, libraries: Callable[[str], Path]) -> None:
+    """Under flightrec run os.Executable is the file that os.Args[0] names, before main too."""
+    ended = runner.run(libraries("selfkill"), "-verbose", "x")
+    assert ended.status == 0, ended
+    words = ended.out.split()
+    assert words[:5] == ["init", "[-verbose", "x]", "true", "true"]
+    assert Path(words[5]).name == "selfkill"
+
+
+def test_run_records_a_program_that_kills_itself(
+    runner: Runner, libraries: Callable[[str], Path], judge: Judge
+) -> None:
+    """A program under flightrec run that ends itself by a signal leaves a snapshot."""
+    ended = runner.run(libraries("selfkill"), "default")
+    assert ended.status == -signal.SIGTERM, ended
+    judge.check(runner.snapshot)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,6 @@ if TYPE_CHECKING:
     from flightrec import GoRuntime
 
 __all__ = ["Target", "load_target", "short_name"]
-
-#: What the library reads when it is loaded: the program's name for itself (``os.Executable``).
-_EXECUTABLE = "FLIGHTREC_EXECUTABLE"
 
 
 @dataclass(frozen=True)
@@ -63,7 +59,7 @@ def load_target(args: argparse.Namespace, folder: Path) -> Target:
         library = _build(args, folder)
     else:
         return _bundled(args.target, args.workload)
-    return _load(args.target, library, args.workload, folder)
+    return _load(args.target, library, args.rest, args.workload, folder)
 
 
 def _bundled(name: str, wanted: str | None) -> Target:
@@ -102,19 +98,19 @@ def _build(args: argparse.Namespace, folder: Path) -> Path:
         ).library
 
 
-def _load(target: str, library: Path, wanted: str | None, folder: Path) -> Target:
+def _load(
+    target: str, library: Path, arguments: list[str], wanted: str | None, folder: Path
+) -> Target:
     import flightrec
     from flightrec.cli.unrecorded import write_stub
+    from flightrec.launch import launching
 
     name = short_name(target)
     own = name.removeprefix("lib") if library == Path(target) else name
     stub = folder / (own or name)
     write_stub(stub, library)
-    os.environ[_EXECUTABLE] = str(stub)
-    try:
+    with launching([str(stub), *arguments], stub):
         runtime = flightrec.load(library)
-    finally:
-        del os.environ[_EXECUTABLE]  # the program's children are others
     workload = _choose_workload(runtime, target, wanted)
     return Target(runtime, workload, stub if workload == MAIN else None)
 

@@ -31,11 +31,13 @@ def write_stub(path: Path, library: Path) -> None:
 def main() -> None:
     """Run the library that ``sys.argv`` names, as the program that the rest of it is."""
     import flightrec
+    from flightrec.launch import launching
 
     library, *arguments = sys.argv[1:]
     if signal.getsignal(signal.SIGINT) != signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    runtime = flightrec.load(library)
+    with launching(arguments, arguments[0]):
+        runtime = flightrec.load(library)
     runtime.on_departure(lambda departure: None, as_program=True)
     runtime.run("main", args=arguments)
     os._exit(0)  # as Go does when main returns: nobody is waited for

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
 var verbose = flag.Bool("verbose", false, "say more")
@@ -26,6 +27,15 @@ func init() {
 var ways = map[string]func() error{
 	"return": func() error { return nil },
 	"kill":   func() error { return syscall.Kill(os.Getpid(), syscall.SIGTERM) },
+	"default": func() error { // as etcd does
+		var action [4]uint64 // struct sigaction with SIG_DFL
+		number := uintptr(syscall.SIGTERM)
+		_, _, err := syscall.Syscall6(syscall.SYS_RT_SIGACTION, number, uintptr(unsafe.Pointer(&action)), 0, 8, 0, 0)
+		if err != 0 {
+			return err
+		}
+		return syscall.Kill(os.Getpid(), syscall.SIGTERM)
+	},
 	"kill 9": func() error { return syscall.Kill(os.Getpid(), syscall.SIGKILL) },
 	"group":  func() error { return syscall.Kill(0, syscall.SIGUSR2) },
 	"process": func() error {
