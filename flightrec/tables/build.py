@@ -227,6 +227,10 @@ class TableBuilder:
             found.clear()
         return rows
 
+    def goroutine(self, number: int | None) -> tuple[int | None, str]:
+        """The id and start function of a goroutine that is there now, as far as they are known."""
+        return self._goroutines.known(number)
+
     def finish(self) -> None:
         """The trace ends: make rows of all that is open."""
         end = self.end

@@ -96,6 +96,14 @@ class Goroutines:
         """The number of the goroutine that has this id now."""
         return self.again.get(goid, goid)
 
+    def known(self, number: int | None) -> tuple[int | None, str]:
+        """The id and name of the goroutine of this number, if it is there now."""
+        goid = number
+        if number is not None and number < 0:
+            goid = next((goid for goid, again in self.again.items() if again == number), number)
+        found = self._here.get(goid)
+        return goid, "" if found is None else valid_text(found.name)
+
     def appear(self, goid: int | None, begin: int, *, before: bool) -> int | None:
         """A goroutine comes up, or is found; its number."""
         number = goid

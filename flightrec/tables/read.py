@@ -42,7 +42,9 @@ class TableReader(Iterator[Chunk]):
         no: Any = False,
     ) -> None:
         self.error: TraceFormatError | None = None
-        self._wanted = {table.name for table in tables_named(tables)}
+        #: The tables that are read, in the order of ``TABLES``.
+        self.tables = tuple(table.name for table in tables_named(tables))
+        self._wanted = frozenset(self.tables)
         self._path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
         self._strict = strict
         self._reader = read(source)
@@ -55,6 +57,13 @@ class TableReader(Iterator[Chunk]):
 
     def __next__(self) -> Chunk:
         return next(self._chunks)
+
+    def goroutine(self, number: int | None) -> tuple[int | None, str]:
+        """The id, and the start function as far as it is known, of a goroutine that is there now.
+
+        For one that has ended, see its row.
+        """
+        return self._builder.goroutine(number)
 
     def close(self) -> None:
         """Stop reading and close the file, if a path was given. Called by itself at the end."""

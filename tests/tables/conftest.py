@@ -25,9 +25,9 @@ def recorded(
     found = {}
     for name in WORKLOADS:
         file = found[name] = folder / f"{name}.trace"
-        with flightrec.FlightRecorder(runtime, max_bytes=1 << 20) as recorder:
+        with flightrec.FlightRecorder(runtime, max_bytes=512 << 10) as recorder:
             with runtime.task("whole") as task, runtime.region("body"):
                 task.log("stage", "begins")
-                runtime.run(name, duration=0.03)
+                runtime.run(name, duration=0.02)
             recorder.write_to(file)
     return found
