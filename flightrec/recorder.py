@@ -22,6 +22,7 @@ from flightrec.recording import Recording, RecordingOptions
 from flightrec.ring import RetentionPolicy, retain
 from flightrec.runtime import GoRuntime, load
 from flightrec.snapshot import Snapshot
+from flightrec.steering import Steering
 
 __all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MIN_AGE", "FlightRecorder", "RecorderStats"]
 
@@ -79,7 +80,7 @@ _NOTHING = RecorderStats(
 )
 
 
-class FlightRecorder:
+class FlightRecorder(Steering):
     """Keeps the last seconds of a Go runtime's execution trace, to be written when needed.
 
     The model is Go's ``runtime/trace.FlightRecorder``, with its semantics, and these differences:

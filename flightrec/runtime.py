@@ -167,6 +167,11 @@ class GoRuntime:
                 self._watch.close()
             self._watch = DepartureWatch(self._library, callback, as_program=as_program)
 
+    @property
+    def departures_watched(self) -> bool:
+        """Whether :meth:`on_departure` has a function to call."""
+        return self._watch is not None
+
     def setenv(self, name: str, value: str | None) -> None:
         """Set an environment variable in Go (``os.Setenv``); None unsets it.
 

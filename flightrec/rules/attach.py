@@ -10,9 +10,10 @@ from typing import Any
 
 from flightrec.directory import SavedSnapshot, SnapshotDirectory
 from flightrec.recorder import FlightRecorder
-from flightrec.rules.conditions import Condition
+from flightrec.rules.conditions import Condition, Ended
 from flightrec.rules.engine import RuleEngine
 from flightrec.rules.firing import Firing
+from flightrec.rules.moment import Event
 from flightrec.rules.rule import Rule
 from flightrec.rules.status import RuleStatus
 
@@ -91,7 +92,20 @@ def when(
         **({} if name is None else {"name": name}),
     )
     engine.add(made)
+    if any(isinstance(part, Ended) and part.kind in _ENDS for part in made.condition.parts()):
+        _watch_departures(recorder, engine)
     return made
+
+
+_ENDS = ("exit", "panic")
+
+
+def _watch_departures(recorder: FlightRecorder, engine: RuleEngine) -> None:
+    """Be told when Go is about to end the process, unless somebody is: `flightrec run`, say."""
+    if not recorder.runtime.departures_watched:
+        recorder.runtime.on_departure(
+            lambda departure: engine.ends(Event(kind=departure.kind, status=departure.code))
+        )
 
 
 def rules(recorder: FlightRecorder) -> tuple[RuleStatus, ...]:

@@ -44,7 +44,7 @@ def asgi(
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        request = service.begin(name(scope) if name is not None else asgi_name(app, scope))
+        request = service.begin(lambda: name(scope) if name is not None else asgi_name(app, scope))
         if request is None:
             await app(scope, receive, send)
             return

@@ -60,14 +60,14 @@ class Service:
         if isinstance(recorder, FlightRecorder):
             self._prepare()
 
-    def begin(self, name: str) -> Request | None:
-        """Begin a request; None where nothing records."""
+    def begin(self, name: Callable[[], str]) -> Request | None:
+        """Begin a request; None where nothing records, and then nobody asks for its name."""
         if self._pid != os.getpid():
             self._prepare()
         engine = self._engine
         if engine is None or is_forked() or not engine.recorder.enabled:
             return None
-        return Request(engine, name)
+        return Request(engine, name())
 
     def _prepare(self) -> None:
         """Get this process's recorder, once."""

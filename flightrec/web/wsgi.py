@@ -44,7 +44,9 @@ def wsgi(
     service = Service(recorder, to, slower_than, status, options)
 
     def middleware(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        request = service.begin(name(environ) if name is not None else wsgi_name(app, environ))
+        request = service.begin(
+            lambda: name(environ) if name is not None else wsgi_name(app, environ)
+        )
         if request is None:
             return app(environ, start_response)
 

@@ -61,6 +61,10 @@ func init() {
 	gobridge.Register("advance", advance)
 	gobridge.Register("annotate", annotate)
 	gobridge.Register("c_calls", cCalls)
+	gobridge.Register("panic_in_a_goroutine", func(context.Context, json.RawMessage) (any, error) {
+		go panicWith("as the test wants")
+		select {}
+	})
 	gobridge.Register("request_snapshot", func(_ context.Context, args json.RawMessage) (any, error) {
 		var options struct{ Reason string }
 		if err := json.Unmarshal(args, &options); err != nil {

@@ -1,0 +1,54 @@
+"""A virtual environment with real web servers, made once and kept in pytest's cache."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers import ROOT
+
+__all__ = ["web_python"]
+
+
+def requirements() -> list[str]:
+    """Return the requirements of the dependency group ``web``."""
+    # tomllib is not in Python 3.10.
+    text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    match = re.search(r"^web = \[(.*?)\]", text, re.MULTILINE)
+    assert match is not None
+    return re.findall(r'"([^"]+)"', match[1])
+
+
+def web_python(cache: pytest.Cache) -> Path:
+    """Return the Python of that environment, or skip the test and say why there is none."""
+    wanted = requirements()
+    key = hashlib.sha256(repr((sys.version, wanted)).encode()).hexdigest()[:12]
+    folder = cache.mkdir("flightrec-web") / key
+    python = folder / "bin" / "python"
+    folder.mkdir(exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once
+        if not (folder / "ready").exists():
+            _make(folder, python, wanted)
+            (folder / "ready").touch()
+    return python
+
+
+def _make(folder: Path, python: Path, wanted: list[str]) -> None:
+    commands = (
+        [sys.executable, "-m", "venv", folder],
+        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted],
+    )
+    for command in commands:
+        done = subprocess.run(
+            [str(word) for word in command], capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            why = (done.stderr or done.stdout).strip().splitlines()[-1:]
+            pytest.skip(f"the web servers cannot be installed here: {' '.join(why)}")
