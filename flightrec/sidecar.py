@@ -35,7 +35,7 @@ def metadata(
     Linux ``time.monotonic_ns()``), or texts in UTC.
 
     :param reasons: what asked for it, first to last; as :func:`moment` makes them.
-    :param open_tasks: tasks and regions that were open then; None where nobody could say.
+    :param open_tasks: tasks that were open in Go then; None where Go did not say.
     :param flushed: whether the newest events are in it.
     :param arguments: whether the program's arguments are told.
     :param stats: the recorder's statistics, if they could be had.

@@ -6,6 +6,7 @@ import itertools
 from typing import TYPE_CHECKING, Any
 
 from flightrec import abi
+from flightrec.annotate.opened import Opened
 from flightrec.annotate.text import encoded
 from flightrec.annotate.threads import Announcements
 from flightrec.library import error_for
@@ -30,6 +31,7 @@ class Annotations:
         cdll = library.cdll
         #: Whether anything records.
         self.on = False
+        self.opened = Opened()
         self._recordings = 0
         self._announcements = Announcements(self._announce)
         self._task_begin = cdll.flightrec_task_begin
@@ -64,19 +66,23 @@ class Annotations:
     def begin_task(self, number: int, parent: int, name: str) -> None:
         """Begin a task in Go, unless it has begun."""
         self._announcements.this_thread()
+        self.opened.add(number, "task", name, parent)
         self._call(self._task_begin, number, parent, encoded(name))
 
     def begin_region(self, number: int, thread: int, task: int, name: str) -> None:
         """Begin a region in Go, unless it has begun: on this thread, or as a task with 0."""
         self._announcements.this_thread()
+        self.opened.add(number, "region", name, task)
         self._call(self._region_begin, number, thread, task, encoded(name))
 
     def end_task(self, number: int) -> None:
         """End a task in Go, if it has begun there."""
+        self.opened.remove(number)
         self._task_end(number, None)
 
     def end_region(self, number: int, thread: int) -> None:
         """End a region in Go, if it has begun there."""
+        self.opened.remove(number)
         self._region_end(number, thread, None)
 
     def end_thread(self, number: int) -> None:

@@ -96,6 +96,7 @@ class Requests:
         reason = str(request.get("reason") or "flightrec dump")[:1000]
         at = moment(time.time(), self._recorder.runtime.now_ns())
         stacks = python_stacks()
+        opened = self._recorder.runtime._annotations.opened.as_facts()
         if tail:
             threading.Event().wait(tail)
         flush = FLUSH_SECONDS if request.get("flush", True) else 0.0
@@ -108,7 +109,16 @@ class Requests:
         facts = metadata(
             self._recorder,
             snapshot,
-            [{"rule": "dump", "reason": reason, **at, "values": {}, "python_stacks": stacks}],
+            [
+                {
+                    "rule": "dump",
+                    "reason": reason,
+                    **at,
+                    "values": {},
+                    "python_stacks": stacks,
+                    "open_in_python": opened,
+                }
+            ],
             open_tasks=None if engine is None else engine._open_tasks(),
             flushed=flushed,
         )

@@ -24,6 +24,7 @@ class Firing:
     :ivar values: what was read for it, by the names that the rule uses.
     :ivar event: what made it true, if something that happened did.
     :ivar stacks: where the Python threads were.
+    :ivar opened: which of Python's tasks and regions were open.
     :ivar saved: what was saved for it, once it is.
     :ivar suppressed: why nothing was saved.
     :ivar error: what went wrong with saving.
@@ -35,6 +36,7 @@ class Firing:
     values: Mapping[str, float] = field(default_factory=dict)
     event: Event | None = None
     stacks: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    opened: list[dict[str, Any]] = field(default_factory=list, repr=False)
     wall: float = field(default_factory=time.time)
     saved: SavedSnapshot | None = None
     suppressed: Suppressed | None = None

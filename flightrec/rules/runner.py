@@ -134,6 +134,7 @@ class Runner:
             values=dict(values),
             event=event,
             stacks=python_stacks(),
+            opened=self._recorder.runtime._annotations.opened.as_facts(),
         )
 
     def done(self, firing: Firing) -> None:

@@ -55,6 +55,8 @@ class _Pending:
     due: float  # on time.monotonic
     firings: list[Firing] = field(default_factory=list)
     taken: bool = False
+    listed: bool = False  # whether Go was asked for its open tasks
+    open_tasks: Sequence[Mapping[str, Any]] | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # what was written beside the snapshot
 
 
@@ -122,15 +124,22 @@ class Saver:
     def _run(self) -> None:
         while (pending := self._next()) is not None:
             try:
-                self._save(pending)
+                if pending.taken:
+                    self._save(pending)
+                else:  # when it fired, not when its tail is over
+                    pending.open_tasks = self._open_tasks()
             except BaseException as exc:  # this thread serves all rules
                 _log.exception("flightrec: saving a snapshot failed")
                 self._end(pending, error=exc)
 
     def _next(self) -> _Pending | None:
-        """Wait for the next snapshot that is due; None once closed and nothing waits."""
+        """Wait for the next that is new, or due; None once closed and nothing waits."""
         with self._changed:
             while True:
+                new = next((p for p in self._pending if not p.listed), None)
+                if new is not None:
+                    new.listed = True
+                    return new
                 if self._pending:
                     pending = min(self._pending, key=lambda p: p.due)
                     left = pending.due - time.monotonic()
@@ -163,7 +172,6 @@ class Saver:
     def _take(self, pending: _Pending, ticket: Ticket) -> SavedSnapshot | Suppressed:
         recorder = self._recorder
         try:
-            open_tasks = self._open_tasks()
             with self._changed:
                 firings = list(pending.firings)
             snapshot, flushed = take_snapshot(recorder, last=_reach(firings, recorder))
@@ -173,7 +181,7 @@ class Saver:
                 recorder,
                 snapshot,
                 [_reason(firing) for firing in firings],
-                open_tasks=open_tasks,
+                open_tasks=pending.open_tasks,
                 flushed=flushed,
                 arguments=pending.to.arguments,
                 stats=recorder.stats() if flushed else None,
@@ -211,7 +219,9 @@ def _amend(saved: SavedSnapshot, facts: dict[str, Any], firings: Sequence[Firing
     """Keep the reasons of those that fired while the snapshot was being written."""
     late = firings[len(facts["reasons"]) :][:20]
     if late:
-        facts["reasons"] += [{**_reason(firing), "python_stacks": []} for firing in late]
+        facts["reasons"] += [
+            {**_reason(firing), "python_stacks": [], "open_in_python": []} for firing in late
+        ]
         try:
             saved.amend(facts)
         except OSError as exc:
@@ -245,6 +255,7 @@ def _reason(firing: Firing) -> dict[str, Any]:
         **moment(firing.wall, firing.trace_ns),
         "values": dict(firing.values),
         "python_stacks": firing.stacks,
+        "open_in_python": firing.opened,
     }
     if (event := firing.event) is not None:
         facts["event"] = {

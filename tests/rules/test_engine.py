@@ -256,6 +256,27 @@ def test_joining_late(
     assert [reason["rule"] for reason in facts_of(folder)["reasons"]] == ["first", "second"]
 
 
+def test_what_is_open(
+    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory
+) -> None:
+    """The metadata has the tasks and regions that are open, with their begin, and no others."""
+    add(engine, "http slower than 1ms", folder)
+    with runtime.task("over"):
+        pass
+    before = runtime.now_ns()
+    with runtime.task("checkout"), runtime.region("paying"):
+        engine.post(SLOW, wait=DEADLINE)
+    facts = facts_of(folder)
+    opened = {entry["name"]: entry for entry in facts["reasons"][0]["open_in_python"]}
+    assert set(opened) == {"checkout", "paying"}
+    assert opened["checkout"]["kind"] == "task"
+    assert opened["paying"]["task"] == opened["checkout"]["number"]
+    assert before <= opened["checkout"]["start_ns"] <= facts["window"]["end_ns"]
+    assert "over" not in [task["name"] for task in facts["open_tasks"]]
+    if "task-hooks" in runtime.overlays:
+        assert "checkout" in [task["name"] for task in facts["open_tasks"]]
+
+
 def test_suppressed(engine: RuleEngine, tmp_path: Path) -> None:
     """What a limit stops is counted by its name, in the status and in the folder."""
     folder = SnapshotDirectory(tmp_path / "s", min_interval=0, per_rule=3600)

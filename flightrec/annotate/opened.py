@@ -1,0 +1,50 @@
+"""Tasks and regions from Python that are open, for the metadata of snapshots.
+
+A short window loses the beginnings of just the long ones, which explain a hang.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any, Literal
+
+__all__ = ["Opened"]
+
+#: Tasks that nobody ends must not fill the memory.
+_MOST = 10_000
+
+
+class Opened:
+    """What is open, oldest first. Safe to use from any thread, and without a lock."""
+
+    __slots__ = ("_entries",)
+
+    def __init__(self) -> None:
+        self._entries: dict[int, tuple[str, str, int, int, int]] = {}
+
+    def add(self, number: int, kind: Literal["task", "region"], name: str, parent: int) -> None:
+        """Add one, unless it is there or there are too many."""
+        entries = self._entries
+        if len(entries) < _MOST:
+            thread = threading.get_ident()
+            entries.setdefault(number, (kind, name, parent, time.monotonic_ns(), thread))
+
+    def remove(self, number: int) -> None:
+        """Remove one, if it is there."""
+        self._entries.pop(number, None)
+
+    def as_facts(self) -> list[dict[str, Any]]:
+        """Return them as JSON has it; ``start_ns`` is on the trace clock (on Linux)."""
+        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        return [
+            {
+                "kind": kind,
+                "name": name,
+                "number": number,
+                "task": task or None,
+                "start_ns": start_ns,
+                "thread": names.get(thread),
+            }
+            for number, (kind, name, task, start_ns, thread) in list(self._entries.items())
+        ]
