@@ -81,9 +81,9 @@ class Session:
             if handle is not None:
                 _cancel(name, handle)
         with self._snapshots.writing:
+            self._voice.release()
             written = self._recorder.enabled and self._snapshots.write_last()
             self._status = status if written else status or _UNUSABLE
-            self._voice.release()
         self._watching.close()
         if self._recorder.enabled:
             with contextlib.suppress(Exception):  # its error was told with the snapshot
@@ -127,8 +127,8 @@ class Session:
                     stream.flush()
             os._exit(self._status)
         self._watching.departs(departure)
-        self._snapshots.write_last()
         self._voice.release()
+        self._snapshots.write_last()
         self._at_departure()
 
     def _show_status(self) -> None:

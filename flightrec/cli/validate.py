@@ -10,7 +10,7 @@ from flightrec.cli.options import add_go_option
 if TYPE_CHECKING:
     from flightrec.cli.options import Subparsers
     from flightrec.errors import TraceFormatError
-    from flightrec.toolchain import Verdict
+    from flightrec.toolchain import Toolchain, Verdict
 
 __all__ = ["configure", "run"]
 
@@ -46,13 +46,13 @@ class _Reading(NamedTuple):
 
 def run(args: argparse.Namespace) -> int:
     """Validate, and say what is wrong and where."""
-    from flightrec.toolchain import find_toolchain, validate_trace
+    from flightrec.toolchain import find_toolchain
 
     with_go = args.with_go or args.go is not None
     # A Go that was asked for and is not there is told before the long reading.
     toolchain = find_toolchain(args.go) if with_go else None
     reading = _read(args.file)
-    verdict = None if toolchain is None else validate_trace(args.file, toolchain)
+    verdict = None if toolchain is None else _ask_go(args.file, toolchain)
     if toolchain is None or verdict is None:
         _tell(args.file, reading, "read by flightrec")
         return 0 if reading.error is None else 1
@@ -70,6 +70,15 @@ def run(args: argparse.Namespace) -> int:
         print(f"  but {name} has {_events(verdict.events)}: flightrec and it disagree")
         return 1
     return 0
+
+
+def _ask_go(file: str, toolchain: Toolchain) -> Verdict:
+    from flightrec.cli.activity import Activity
+    from flightrec.toolchain import validate_trace
+
+    with Activity() as activity:
+        activity.begin(f"{toolchain.version_text} reads it (its first use builds Go's trace tool)")
+        return validate_trace(file, toolchain)
 
 
 def _read(file: str) -> _Reading:

@@ -31,19 +31,21 @@ class Voice:
         self._terminal = sys.stderr is not None and sys.stderr.isatty()
         self._status = status and self._terminal and not quiet
         self._shown = False
+        self._holds = self._terminal
         self._held: list[str] = []
 
     def say(self, text: str, *, always: bool = False) -> None:
         """Say something in lines of its own; not if it is to be quiet, unless always."""
         if self.quiet and not always:
             return
-        if self._terminal and _is_raw():
+        if self._holds and _is_raw():
             self._held.append(text)
         else:
             self._write(text)
 
     def release(self) -> None:
-        """Say what had to wait. The program is at its end."""
+        """Say what had to wait, and let nothing wait any more. The program is at its end."""
+        self._holds = False
         held, self._held = self._held, []
         for text in held:
             self._write(text)
