@@ -1,0 +1,157 @@
+"""Why was it slow? The critical path of a task, a goroutine or a wait, and its causes.
+
+Two passes: the first says what there is and what stands out, the second reads the generations
+that the subject lies in again, and keeps numbers of them, no events.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from typing import Any
+
+from flightrec.errors import TraceFormatError
+from flightrec.trace.explain.choose import (
+    NotInTraceError,
+    outstanding,
+    slowest,
+    task_subject,
+    tasks_named,
+)
+from flightrec.trace.explain.model import (
+    Cause,
+    Certainty,
+    Explanation,
+    Part,
+    Place,
+    Step,
+    StepKind,
+    Subject,
+    SubjectKind,
+    Usual,
+    Waker,
+)
+from flightrec.trace.explain.answer import answer, goroutine_subject, load, log_subject
+from flightrec.trace.explain.survey import Survey
+from flightrec.trace.reader import read
+from flightrec.trace.source import HasBytes, Source, WritesItself
+
+__all__ = [
+    "Cause",
+    "Certainty",
+    "Explanation",
+    "NotInTraceError",
+    "Part",
+    "Place",
+    "Step",
+    "StepKind",
+    "Subject",
+    "SubjectKind",
+    "Usual",
+    "Waker",
+    "explain",
+]
+
+
+def explain(
+    source: Source,
+    *,
+    task: int | str | None = None,
+    slowest_task: bool = False,
+    goroutine: int | None = None,
+    log: str | None = None,
+    since: int | None = None,
+    until: int | None = None,
+) -> Explanation:
+    """Why something in a trace took as long as it did.
+
+    *source* is what :func:`flightrec.trace.read` takes. At most one of these says what is to be
+    explained:
+
+    :param task: the task with this number, or the slowest with this name.
+    :param slowest_task: the slowest task of all.
+    :param goroutine: this goroutine's time.
+    :param log: the time up to the first log with this message: its task's, else its goroutine's.
+    :param since: ns on the trace clock: only what was going on then or later.
+    :param until: ns on the trace clock: only what was going on then or earlier.
+
+    Without any, it is what stands out: the slowest task if it took far longer than the others
+    of its name, else the longest wait, delay or stop-the-world if that is far beyond its kind;
+    where nothing is, the explanation says so.
+
+    What was asked for and is not there raises :class:`NotInTraceError`; a broken trace raises
+    TraceFormatError. The trace is read twice, so a file that is not seekable is kept in
+    memory meanwhile.
+    """
+    wanted = [task is not None, slowest_task, goroutine is not None, log is not None]
+    if sum(wanted) > 1:
+        raise ValueError("only one of task, slowest_task, goroutine and log can be explained")
+    if since is not None and until is not None and until < since:
+        raise ValueError("until is before since")
+    again = _reopened(source)
+    survey = Survey(
+        waits=not any(wanted),
+        wanted_log=None if log is None else lambda event: event.message == log,
+        since=since,
+        until=until,
+    )
+    failure: TraceFormatError | None = None
+    with read(again()) as reader:
+        try:
+            for chunk in reader.chunks():
+                survey.add(chunk)
+        except TraceFormatError as error:
+            if not survey.generations:
+                raise
+            failure = error
+    if goroutine is not None:
+        lives = load(again(), survey, survey.begin, survey.end)
+        subject = goroutine_subject(lives, survey, goroutine, since, until)
+    elif log is not None:
+        subject = log_subject(survey, log)
+        lives = load(again(), survey, subject.begin_ns, subject.end_ns)
+    else:
+        if task is not None:
+            subject = task_subject(survey, slowest(survey, tasks_named(survey, task)))
+        elif slowest_task:
+            found = tasks_named(survey, None)
+            subject = task_subject(survey, slowest(survey, found))
+        else:
+            subject = outstanding(survey)
+        if subject.kind is SubjectKind.NOTHING:
+            return Explanation(subject, (), (), (), _failed(failure), survey.begin)
+        lives = load(again(), survey, subject.begin_ns, subject.end_ns)
+    return answer(lives, survey, subject, _failed(failure))
+
+
+def _failed(failure: TraceFormatError | None) -> tuple[str, ...]:
+    return () if failure is None else (f"the trace is not valid to its end: {failure}",)
+
+
+def _reopened(source: Source) -> Callable[[], Source]:
+    """How to read a source more than once."""
+    if isinstance(source, (str, os.PathLike, bytes, bytearray, memoryview)):
+        return lambda: source
+    read_it: Any = getattr(source, "read", None)
+    if read_it is None:
+        if isinstance(source, (WritesItself, HasBytes)):
+            return lambda: source
+        raise TypeError(
+            "a trace is read from a path, a binary file, bytes or a snapshot, "
+            f"not from {type(source).__name__}"
+        )
+    seek: Any = getattr(source, "seek", None)
+    seekable: Any = getattr(source, "seekable", None)
+    if seek is not None and seekable is not None and seekable():
+        start = source.tell()  # type: ignore[union-attr]
+
+        def rewound() -> Source:
+            seek(start)
+            return source
+
+        return rewound
+    held = io.BytesIO()
+    while data := read_it(1 << 20):
+        held.write(data)
+    return held.getvalue

@@ -1,0 +1,177 @@
+"""The second pass: the explanation of a chosen subject."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+
+from flightrec.errors import TraceFormatError
+from flightrec.trace.explain.build import Builder
+from flightrec.trace.explain.choose import NotInTraceError, task_subject
+from flightrec.trace.explain.lives import Lives, State
+from flightrec.trace.explain.model import (
+    Cause,
+    Certainty,
+    Explanation,
+    StepKind,
+    Subject,
+    SubjectKind,
+)
+from flightrec.trace.explain.path import Path, Wait
+from flightrec.trace.explain.places import place_of
+from flightrec.trace.explain.sections import Section
+from flightrec.trace.explain.survey import Survey
+from flightrec.trace.reader import read
+from flightrec.trace.source import Source
+
+__all__ = ["answer", "goroutine_subject", "load", "log_subject"]
+
+# A generation before the subject's helps to pair connections and to know what waits were for; it
+# is read only if all that is read stays below this share of the trace, in time.
+_SHARE = 0.4
+
+
+def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
+    """What goroutines did in the generations that a stretch lies in."""
+    generations = survey.generations
+    times = [time for _, time in generations]
+    first = max(0, bisect_right(times, begin) - 1)
+    last = bisect_right(times, end)
+    whole = max(1, survey.end - survey.begin)
+    until = times[last] if last < len(times) else survey.end
+    if first and until - times[first - 1] <= _SHARE * whole:
+        first -= 1
+    lives = Lives()
+    stop = generations[last][0] if last < len(generations) else None
+    section = Section(source, generations[first][0], stop)
+    try:
+        with read(section) as reader:
+            for chunk in reader.chunks():
+                lives.add(chunk)
+    except TraceFormatError:
+        # The first pass has met it too, and the explanation says so.
+        pass
+    finally:
+        section.close()
+    lives.finish()
+    return lives
+
+
+def goroutine_subject(
+    lives: Lives, survey: Survey, goid: int, since: int | None, until: int | None
+) -> Subject:
+    """A goroutine's time, within what was asked for."""
+    rows = lives.own.get(goid)
+    if rows is None:
+        raise NotInTraceError(f"the trace has no goroutine {goid}", goid)
+    created = lives.before(rows[0]) == State.NOT_EXIST
+    ended = lives.after(rows[-1]) == State.NOT_EXIST
+    begin = lives.times[rows[0]] if created else survey.begin
+    end = lives.times[rows[-1]] if ended else survey.end
+    if since is not None:
+        begin = max(begin, since)
+    if until is not None:
+        end = min(end, until)
+    if end <= begin:
+        raise NotInTraceError(f"goroutine {goid} did not exist at that time", goid)
+    return Subject(
+        SubjectKind.GOROUTINE,
+        lives.name(goid),
+        goid,
+        goid,
+        begin,
+        end,
+        complete=ended or until is not None,
+        began_before=not created and since is None,
+    )
+
+
+def log_subject(survey: Survey, message: str) -> Subject:
+    """The time up to a log: its task's whole time, else its goroutine's up to it."""
+    if not survey.logs:
+        raise NotInTraceError(f"the trace has no log {message!r}", message)
+    log = survey.logs[0]
+    task = survey.tasks.get(log.task) if log.task else None
+    if task is not None:
+        return task_subject(survey, task, f"it logged {message!r}")
+    return Subject(SubjectKind.LOG, message, None, log.goroutine, survey.begin, log.time)
+
+
+def answer(
+    lives: Lives, survey: Survey, subject: Subject, notes: tuple[str, ...]
+) -> Explanation:
+    """The explanation of a subject."""
+    goid = subject.goid
+    if subject.kind is SubjectKind.TASK and subject.id is not None:
+        moments = lives.tasks.get(subject.id)
+        if moments is not None:
+            known = (moments.end_goid, moments.touched, moments.begin_goid)
+            goid = next((found for found in known if found is not None), goid)
+    if goid is None:
+        return Explanation(
+            subject, (), (), (), (*notes, "no goroutine is known to have worked on it"), survey.begin
+        )
+    builder = Builder()
+    path = Path(lives)
+    builder.add(path.walk(goid, subject.begin_ns, subject.end_ns))
+    parts, steps, causes = builder.parts(lambda wait: _sharers(lives, wait))
+    return Explanation(
+        subject, steps, parts, causes, (*notes, *_limits(causes)), survey.begin
+    )
+
+
+def _sharers(lives: Lives, wait: Wait) -> int:
+    """How many other goroutines waited at the same place for most of a wait."""
+    if wait.row is None or wait.place is None:
+        return 0
+    function = wait.place.function
+    reason = lives.reasons[wait.row]
+    same: dict[int, bool] = {}
+    found = set()
+    half = (wait.end - wait.begin) // 2
+    last = lives.row_at(wait.end)
+    for row in range(last):
+        if lives.codes[row] & 7 != State.WAITING or lives.reasons[row] != reason:
+            continue
+        number = lives.stacks[row]
+        if number not in same:
+            place = place_of(lives.stack_numbered(number))
+            same[number] = place is not None and place.function == function
+        if not same[number]:
+            continue
+        goid = lives.goids[row]
+        own = lives.own[goid]
+        at = bisect_right(own, row)
+        until = lives.times[own[at]] if at < len(own) else lives.end
+        overlap = min(until, wait.end) - max(lives.times[row], wait.begin)
+        if overlap >= half and goid != wait.goid:
+            found.add(goid)
+    return len(found)
+
+
+def _limits(causes: tuple[Cause, ...]) -> tuple[str, ...]:
+    """What the trace cannot tell about the largest causes."""
+    notes = []
+    large = [cause for cause in causes[:3] if cause.share >= 0.2]
+    kinds = {cause.kind for cause in large}
+    if StepKind.NETWORK in kinds:
+        notes.append(
+            "the trace does not record who sends on a connection; the peer may be another process."
+        )
+    if StepKind.BLOCKED in kinds:
+        notes.append(
+            "a wait that had not ended when the trace did says neither who holds the lock nor who "
+            "would have sent."
+        )
+    if StepKind.OUTSIDE in kinds:
+        notes.append(
+            "outside Go nothing is recorded: it may be Python, C, or a wait for the GIL. Regions "
+            "and tasks from Python name such stretches."
+        )
+    if any(c.kind is StepKind.RUNNABLE and c.function is None for c in large):
+        notes.append(
+            "no goroutine ran on the P meanwhile; other processes may have had the CPU, which a Go "
+            "trace does not record."
+        )
+    if any(cause.certainty is Certainty.INFERRED for cause in large):
+        notes.append("what is inferred is marked; the rest is recorded.")
+    return tuple(notes)

@@ -1,0 +1,176 @@
+"""What to explain: what was asked for, or what stands out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import median
+from typing import Final
+
+from flightrec.errors import FlightRecorderError
+from flightrec.trace.explain.model import Subject, SubjectKind, Usual
+from flightrec.trace.explain.places import place_of
+from flightrec.trace.explain.survey import Kind, Survey, Task
+from flightrec.trace.nanoseconds import ns_text
+
+__all__ = ["NotInTraceError", "outstanding", "task_subject", "tasks_named"]
+
+# What is this many times its kind's median stands out, if it is also this long (ns) and if there
+# are this many others to tell what is usual.
+_TIMES: Final = 3
+_TASK_LEAST: Final = 1_000_000
+_WAIT_TIMES: Final = 10
+_WAIT_LEAST: Final = 10_000_000
+_OTHERS: Final = 4
+
+
+class NotInTraceError(FlightRecorderError, LookupError):
+    """The trace does not have what was to be explained.
+
+    :ivar wanted: what was asked for.
+    """
+
+    def __init__(self, message: str, wanted: object) -> None:
+        super().__init__(message)
+        self.wanted = wanted
+
+
+def tasks_named(survey: Survey, wanted: int | str | None) -> list[Task]:
+    """The tasks with a name, or with a number, or all for None.
+
+    :raises NotInTraceError: there is none.
+    """
+    tasks = survey.chosen_tasks()
+    if wanted is None:
+        found = tasks
+    elif isinstance(wanted, int):
+        found = [task for task in tasks if task.id == wanted]
+    else:
+        found = [task for task in tasks if task.name == wanted]
+        if not found and wanted.isdecimal():
+            return tasks_named(survey, int(wanted))
+    if not found:
+        names = sorted({task.name for task in survey.tasks.values() if task.name})
+        shown = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
+        told = f"its tasks are {shown}" if names else "it has none"
+        what = "task" if wanted is None else f"task {wanted!r}"
+        raise NotInTraceError(f"the trace has no {what} there; {told}", wanted)
+    return found
+
+
+def task_subject(survey: Survey, task: Task, why: str = "") -> Subject:
+    """A task as what is to be explained."""
+    others = [
+        survey.duration(other)
+        for other in survey.tasks.values()
+        if other is not task and other.name == task.name and other.end is not None
+    ]
+    return Subject(
+        SubjectKind.TASK,
+        task.name,
+        task.id,
+        task.goid,
+        survey.begin if task.begin is None else task.begin,
+        survey.end if task.end is None else task.end,
+        complete=task.end is not None,
+        began_before=task.begin is None,
+        usual=usual(others),
+        why=why,
+    )
+
+
+def usual(others: Sequence[int]) -> Usual | None:
+    """What others took; None if there are none."""
+    if not others:
+        return None
+    ordered = sorted(others)
+    return Usual(len(others), int(median(ordered)), ordered[int(0.9 * (len(ordered) - 1))])
+
+
+def slowest(survey: Survey, tasks: Sequence[Task]) -> Task:
+    """The slowest of some tasks."""
+    return max(tasks, key=lambda task: (survey.duration(task), -task.id))
+
+
+def outstanding(survey: Survey) -> Subject:
+    """What stands out: the slowest task against its kind, else a wait, a delay or a pause."""
+    return _task(survey) or _wait(survey) or _nothing(survey)
+
+
+def _task(survey: Survey) -> Subject | None:
+    kinds: dict[str, list[Task]] = {}
+    for task in survey.chosen_tasks():
+        if task.begin is not None:
+            kinds.setdefault(task.name, []).append(task)
+    best: tuple[int, Task, int] | None = None
+    for tasks in kinds.values():
+        if len(tasks) <= _OTHERS:
+            continue
+        found = slowest(survey, tasks)
+        took = survey.duration(found)
+        middle = int(median(survey.duration(task) for task in tasks))
+        beyond = took - middle
+        if took >= _TIMES * middle and beyond >= _TASK_LEAST and (best is None or beyond > best[0]):
+            best = beyond, found, len(tasks)
+    if best is None:
+        return None
+    _, found, count = best
+    return task_subject(survey, found, f"the slowest of {count} tasks {found.name!r}")
+
+
+def _wait(survey: Survey) -> Subject | None:
+    found: list[tuple[int, Subject]] = []
+    for kind in survey.program_kinds():
+        place = place_of(kind.longest.stack) if kind.longest.stack is not None else None
+        name = f"{kind.reason} at {place.function}" if place is not None else kind.reason
+        _judge(found, kind, SubjectKind.WAIT, name)
+    _judge(found, survey.delays, SubjectKind.DELAY, "ready to run")
+    _judge(found, survey.pauses, SubjectKind.PAUSE, "stop-the-world")
+    return max(found, key=lambda entry: entry[0])[1] if found else None
+
+
+def _judge(found: list[tuple[int, Subject]], kind: Kind, what: SubjectKind, name: str) -> None:
+    longest, others = kind.longest, kind.usual()
+    if longest.goid is None or others.count < _OTHERS:
+        return
+    if longest.ns < _WAIT_LEAST or longest.ns < _WAIT_TIMES * max(others.p90_ns, 1):
+        return
+    subject = Subject(
+        what,
+        name,
+        None,
+        longest.goid,
+        longest.begin,
+        longest.end,
+        usual=others,
+        why=f"the longest of {others.count + 1} of its kind",
+    )
+    found.append((longest.ns - others.median_ns, subject))
+
+
+def _nothing(survey: Survey) -> Subject:
+    looked = []
+    timed = [task for task in survey.chosen_tasks() if task.begin is not None]
+    if timed:
+        found = slowest(survey, timed)
+        same = [survey.duration(task) for task in timed if task.name == found.name]
+        looked.append(
+            f"{len(timed)} task{'s' * (len(timed) > 1)}, of which the slowest, {found.name!r}, took "
+            f"{ns_text(survey.duration(found))} against a median of {ns_text(median(same))}"
+        )
+    else:
+        looked.append("no tasks")
+    waits = sum(kind.times.build().count for kind in survey.kinds.values())
+    looked.append(f"{waits} waits at {len(survey.kinds)} places")
+    for kind, what in ((survey.delays, "delays before running"), (survey.pauses, "stop-the-worlds")):
+        times = kind.times.build()
+        if times.count:
+            looked.append(f"{times.count} {what}, at most {ns_text(times.max_ns)}")
+    return Subject(
+        SubjectKind.NOTHING,
+        "",
+        None,
+        None,
+        survey.begin,
+        survey.end,
+        why="; ".join(looked),
+    )

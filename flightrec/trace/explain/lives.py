@@ -1,0 +1,407 @@
+"""What goroutines did in a stretch of a trace: columns of numbers, one row a transition.
+
+An event object takes hundreds of bytes, a row here some forty. Rows are in the order of time, so
+a moment becomes a row by bisection.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+
+from flightrec.trace.events import (
+    Event,
+    GoroutineTransition,
+    Log,
+    ProcTransition,
+    RangeActive,
+    RangeBegin,
+    RangeEnd,
+    RegionBegin,
+    RegionEnd,
+    ResourceKind,
+    Sync,
+    TaskBegin,
+    TaskEnd,
+)
+from flightrec.trace.stacks import NO_STACK, Stack
+from flightrec.trace.states import GoState
+
+__all__ = ["Lives", "Range", "State", "TaskMoments"]
+
+_STW: Final = "stop-the-world"
+_ASSIST: Final = "GC mark assist"
+_MARK: Final = "GC concurrent mark phase"
+
+
+class State:
+    """A goroutine's state, as a row has it. MARK is no transition: an event with a stack."""
+
+    UNKNOWN: Final = 0
+    NOT_EXIST: Final = 1
+    RUNNABLE: Final = 2
+    RUNNING: Final = 3
+    WAITING: Final = 4
+    SYSCALL: Final = 5
+    MARK: Final = 7
+
+
+_STATES: Final = {
+    GoState.UNDETERMINED: State.UNKNOWN,
+    GoState.NOT_EXIST: State.NOT_EXIST,
+    GoState.RUNNABLE: State.RUNNABLE,
+    GoState.RUNNING: State.RUNNING,
+    GoState.WAITING: State.WAITING,
+    GoState.SYSCALL: State.SYSCALL,
+}
+_MARK_CODE: Final = State.MARK * 8 + State.MARK
+_NONE: Final = -1
+
+
+class Range(NamedTuple):
+    """A range of the runtime's on a goroutine."""
+
+    begin: int
+    end: int
+    goid: int
+    name: str
+    stack: Stack
+
+
+class TaskMoments:
+    """On which goroutines a task began and ended, and its regions' goroutines with their times."""
+
+    __slots__ = ("begin", "begin_goid", "end", "end_goid", "touched")
+
+    def __init__(self) -> None:
+        self.begin: int | None = None
+        self.end: int | None = None
+        self.begin_goid: int | None = None
+        self.end_goid: int | None = None
+        #: The goroutine that did something in it last.
+        self.touched: int | None = None
+
+
+class Lives:
+    """Goroutines' transitions, added in order with :meth:`add`."""
+
+    def __init__(self) -> None:
+        self.begin = 0
+        self.end = 0
+        self.times = array("q")
+        self.goids = array("q")
+        self.actors = array("q")
+        self.codes = array("B")
+        self.reasons = array("H")
+        self.stacks = array("I")
+        self.procs = array("i")
+        #: Row numbers: of each goroutine's transitions, of what it did with a stack, of its
+        #: creations, and of each P's goroutine starts.
+        self.own: dict[int, array[int]] = {}
+        self.acts: dict[int, array[int]] = {}
+        self.created: dict[int, array[int]] = {}
+        self.starts: dict[int, array[int]] = {}
+        self.stops: list[Range] = []
+        self.assists: dict[int, list[Range]] = {}
+        self.marks: list[tuple[int, int]] = []
+        self.tasks: dict[int, TaskMoments] = {}
+        #: Regions by goroutine: (begin, end, name); end is None while open.
+        self.regions: dict[int, list[tuple[int, int | None, str]]] = {}
+        self._stack_list: list[Stack] = [NO_STACK]
+        self._stack_ids: dict[int, int] = {id(NO_STACK): 0}
+        self._reason_list: list[str] = [""]
+        self._reason_ids: dict[str, int] = {"": 0}
+        self._start_stacks: dict[int, int] = {}
+        self._open_ranges: dict[tuple[int, str], tuple[int, Stack]] = {}
+        self._mark_begin: int | None = None
+        self._names: dict[int, str] = {}
+
+    # Filling.
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take in events, in order."""
+        states, stack_ids, reason_ids = _STATES, self._stack_ids, self._reason_ids
+        own, acts = self.own, self.acts
+        time_, goid_, actor_ = self.times.append, self.goids.append, self.actors.append
+        code_, reason_, stack_ = self.codes.append, self.reasons.append, self.stacks.append
+        proc_ = self.procs.append
+        for event in events:
+            kind = event.__class__
+            if kind is GoroutineTransition:
+                time, actor, proc, _, stack, _, goid, before, after, reason, start = event  # type: ignore[misc]
+                rows = own.get(goid)
+                if before is after:
+                    # A generation restates where each goroutine is; the first time that is news.
+                    if rows is not None:
+                        continue
+                    before = GoState.UNDETERMINED
+                elif rows is not None and before is GoState.UNDETERMINED:
+                    continue
+                row = len(self.times)
+                if rows is None:
+                    rows = own[goid] = array("I")
+                rows.append(row)
+                was, now = states[before], states[after]
+                if was == State.NOT_EXIST and actor is not None and now != State.SYSCALL:
+                    self.created.setdefault(actor, array("I")).append(row)
+                if start is not stack and start:
+                    self._start_stacks[row] = self._stack(start)
+                if now == State.RUNNING:
+                    if proc is not None:
+                        self.starts.setdefault(proc, array("I")).append(row)
+                index = stack_ids.get(id(stack))
+                if index is None:
+                    index = self._stack(stack)
+                if index and actor is not None and was != State.UNKNOWN:
+                    found = acts.get(actor)
+                    if found is None:
+                        found = acts[actor] = array("I")
+                    found.append(row)
+                why = reason_ids.get(reason)
+                if why is None:
+                    why = reason_ids[reason] = len(self._reason_list)
+                    self._reason_list.append(reason)
+                time_(time)
+                goid_(_NONE if goid is None else goid)
+                actor_(_NONE if actor is None else actor)
+                code_(was * 8 + now)
+                reason_(why)
+                stack_(index)
+                proc_(_NONE if proc is None else proc)
+                continue
+            if kind is ProcTransition:
+                continue
+            if event.stack and event.goroutine is not None:
+                self._mark(event)
+            other = _OTHERS.get(kind)
+            if other is not None:
+                other(self, event)
+            elif kind is Sync and not self.begin:
+                self.begin = event.time
+            self.end = event.time
+        if self.times and self.times[-1] > self.end:
+            self.end = self.times[-1]
+
+    def _stack(self, stack: Stack) -> int:
+        index = self._stack_ids.get(id(stack))
+        if index is None:
+            index = self._stack_ids[id(stack)] = len(self._stack_list)
+            self._stack_list.append(stack)
+        return index
+
+    def _mark(self, event: Event) -> None:
+        goid = event.goroutine
+        assert goid is not None
+        found = self.acts.get(goid)
+        if found is None:
+            found = self.acts[goid] = array("I")
+        found.append(len(self.times))
+        self.times.append(event.time)
+        self.goids.append(goid)
+        self.actors.append(goid)
+        self.codes.append(_MARK_CODE)
+        self.reasons.append(0)
+        self.stacks.append(self._stack(event.stack))
+        self.procs.append(_NONE)
+
+    def _range_begin(self, event: RangeBegin | RangeActive) -> None:
+        kind, number = event.scope
+        if kind is ResourceKind.GOROUTINE and number is not None:
+            begin = event.time if event.__class__ is RangeBegin else self.begin
+            self._open_ranges.setdefault((number, event.name), (begin, event.stack))
+        elif event.name == _MARK and self._mark_begin is None:
+            self._mark_begin = event.time if event.__class__ is RangeBegin else self.begin
+
+    def _range_end(self, event: RangeEnd) -> None:
+        kind, number = event.scope
+        if kind is ResourceKind.GOROUTINE and number is not None:
+            begin, stack = self._open_ranges.pop((number, event.name), (self.begin, NO_STACK))
+            self._range(Range(begin, event.time, number, event.name, stack))
+        elif event.name == _MARK:
+            begin = self.begin if self._mark_begin is None else self._mark_begin
+            self.marks.append((begin, event.time))
+            self._mark_begin = None
+
+    def _range(self, found: Range) -> None:
+        if found.name.startswith(_STW):
+            self.stops.append(found)
+        elif found.name == _ASSIST:
+            self.assists.setdefault(found.goid, []).append(found)
+
+    def finish(self) -> None:
+        """Close what is open at the end."""
+        for (goid, name), (begin, stack) in self._open_ranges.items():
+            self._range(Range(begin, self.end, goid, name, stack))
+        self._open_ranges.clear()
+        if self._mark_begin is not None:
+            self.marks.append((self._mark_begin, self.end))
+            self._mark_begin = None
+        self.stops.sort()
+
+    def _task(self, number: int, goid: int | None) -> TaskMoments:
+        task = self.tasks.get(number)
+        if task is None:
+            task = self.tasks[number] = TaskMoments()
+        if goid is not None:
+            task.touched = goid
+        return task
+
+    def _task_begin(self, event: TaskBegin) -> None:
+        task = self._task(event.task, event.goroutine)
+        task.begin, task.begin_goid = event.time, event.goroutine
+
+    def _task_end(self, event: TaskEnd) -> None:
+        task = self._task(event.task, event.goroutine)
+        task.end, task.end_goid = event.time, event.goroutine
+
+    def _log(self, event: Log) -> None:
+        if event.task:
+            self._task(event.task, event.goroutine)
+
+    def _region_begin(self, event: RegionBegin) -> None:
+        if event.task:
+            self._task(event.task, event.goroutine)
+        if event.goroutine is not None:
+            regions = self.regions.setdefault(event.goroutine, [])
+            regions.append((event.time, None, event.name))
+
+    def _region_end(self, event: RegionEnd) -> None:
+        regions = self.regions.get(event.goroutine or 0, [])
+        for i in range(len(regions) - 1, -1, -1):
+            begin, end, name = regions[i]
+            if end is None and name == event.name:
+                regions[i] = (begin, event.time, name)
+                return
+
+    # Asking.
+
+    def stack(self, row: int) -> Stack:
+        """The stack of a row's event: where its actor was."""
+        return self._stack_list[self.stacks[row]]
+
+    def stack_number(self, row: int) -> int:
+        """A number that equal stacks of a generation share; 0 for none."""
+        return self.stacks[row]
+
+    def stack_numbered(self, number: int) -> Stack:
+        """The stack with a number."""
+        return self._stack_list[number]
+
+    @property
+    def stack_count(self) -> int:
+        """Numbers of stacks are below this."""
+        return len(self._stack_list)
+
+    def reason(self, row: int) -> str:
+        """Why the row's goroutine stopped."""
+        return self._reason_list[self.reasons[row]]
+
+    def reason_number(self, reason: str) -> int | None:
+        """The number of a reason in ``reasons``; None if no row has it."""
+        return self._reason_ids.get(reason)
+
+    def before(self, row: int) -> int:
+        """The state that a row's transition starts from."""
+        return self.codes[row] >> 3
+
+    def after(self, row: int) -> int:
+        """The state that a row's transition leads to."""
+        return self.codes[row] & 7
+
+    def actor(self, row: int) -> int | None:
+        """The goroutine that ran when a row's transition happened."""
+        actor = self.actors[row]
+        return None if actor == _NONE else actor
+
+    def row_at(self, time: int) -> int:
+        """The first row that is not before a time."""
+        return bisect_left(self.times, time)
+
+    def position(self, goid: int, time: int) -> int:
+        """How many of a goroutine's transitions are before a time."""
+        rows = self.own.get(goid)
+        return 0 if rows is None else bisect_left(rows, self.row_at(time))
+
+    def acts_between(self, goid: int, begin: int, end: int) -> list[int]:
+        """Rows with a stack in which a goroutine acted, after ``begin`` and up to ``end``."""
+        rows = self.acts.get(goid)
+        if rows is None:
+            return []
+        first = bisect_left(rows, bisect_right(self.times, begin))
+        last = bisect_left(rows, bisect_right(self.times, end))
+        return list(rows[first:last])
+
+    def next_act(self, goid: int, time: int) -> int | None:
+        """The first row with a stack in which a goroutine acted after a time."""
+        rows = self.acts.get(goid)
+        if rows is None:
+            return None
+        at = bisect_left(rows, bisect_right(self.times, time))
+        return rows[at] if at < len(rows) else None
+
+    def start_stack(self, row: int) -> Stack:
+        """Where the goroutine that a row creates starts."""
+        return self._stack_list[self._start_stacks.get(row, 0)]
+
+    def name(self, goid: int | None) -> str:
+        """A goroutine's start function; empty if no stack of it is there."""
+        if goid is None:
+            return ""
+        name = self._names.get(goid)
+        if name is None:
+            name = self._names[goid] = self._find_name(goid)
+        return name
+
+    def _find_name(self, goid: int) -> str:
+        for row in self.own.get(goid, ()):
+            start = self._start_stacks.get(row)
+            if start:
+                return self._stack_list[start][-1].function
+            if self.actors[row] == goid and self.stacks[row]:
+                return self.stack(row)[-1].function
+            if self.before(row) == State.UNKNOWN and self.stacks[row]:
+                return self.stack(row)[-1].function
+        for row in self.acts.get(goid, ())[:1]:
+            return self.stack(row)[-1].function
+        return ""
+
+    def runs(self, proc: int, begin: int, end: int) -> list[tuple[int, int, int]]:
+        """Who ran on a P between two times: (goroutine, begin, end), cut to them."""
+        rows = self.starts.get(proc)
+        if rows is None:
+            return []
+        at = max(0, bisect_left(rows, self.row_at(begin)) - 1)
+        found = []
+        while at < len(rows) and self.times[rows[at]] < end:
+            row = rows[at]
+            goid = self.goids[row]
+            own = self.own[goid]
+            after = bisect_right(own, row)
+            until = self.times[own[after]] if after < len(own) else self.end
+            since = max(begin, self.times[row])
+            until = min(until, end)
+            if until > since:
+                found.append((goid, since, until))
+            at += 1
+        return found
+
+    def open_region(self, goid: int, time: int) -> str:
+        """The innermost region that a goroutine was in at a time; empty if in none."""
+        for begin, end, name in reversed(self.regions.get(goid, [])):
+            if begin < time and (end is None or end >= time):
+                return name
+        return ""
+
+
+_OTHERS: Final = {
+    RangeBegin: Lives._range_begin,
+    RangeActive: Lives._range_begin,
+    RangeEnd: Lives._range_end,
+    TaskBegin: Lives._task_begin,
+    TaskEnd: Lives._task_end,
+    Log: Lives._log,
+    RegionBegin: Lives._region_begin,
+    RegionEnd: Lives._region_end,
+}

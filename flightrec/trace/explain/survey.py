@@ -1,0 +1,253 @@
+"""The first pass over a trace: which tasks there are, and what is far longer than its kind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from flightrec.trace.events import (
+    Event,
+    GoroutineTransition,
+    Log,
+    RangeBegin,
+    RangeEnd,
+    ResourceKind,
+    Sync,
+    TaskBegin,
+    TaskEnd,
+)
+from flightrec.trace.explain.model import Usual
+from flightrec.trace.program import (
+    is_recorder_goroutine,
+    is_runtime_goroutine,
+    program_frame,
+)
+from flightrec.trace.stacks import Stack
+from flightrec.trace.states import GoState
+from flightrec.trace.summary.distribution import DistributionBuilder
+
+__all__ = ["Kind", "Longest", "Survey", "Task"]
+
+_STW: Final = "stop-the-world"
+
+
+class Task:
+    """A task; times are None where they are outside the window."""
+
+    __slots__ = ("begin", "end", "goid", "id", "name", "parent")
+
+    def __init__(self, number: int) -> None:
+        self.id = number
+        self.name = ""
+        self.parent: int | None = None
+        self.begin: int | None = None
+        self.end: int | None = None
+        #: The goroutine that ended it, else the one that did something in it last.
+        self.goid: int | None = None
+
+
+class Longest:
+    """The longest of one kind of wait, delay or pause."""
+
+    __slots__ = ("begin", "end", "goid", "stack")
+
+    def __init__(self) -> None:
+        self.begin = self.end = 0
+        self.goid: int | None = None
+        self.stack: Stack | None = None
+
+    @property
+    def ns(self) -> int:
+        """How long it was."""
+        return self.end - self.begin
+
+
+class Kind:
+    """Waits for one reason at one place; delays; pauses."""
+
+    __slots__ = ("longest", "reason", "times")
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        self.times = DistributionBuilder()
+        self.longest = Longest()
+
+    def add(self, begin: int, end: int, goid: int | None, stack: Stack | None) -> None:
+        """Count one."""
+        self.times.add(end - begin)
+        longest = self.longest
+        if end - begin > longest.end - longest.begin:
+            longest.begin, longest.end, longest.goid, longest.stack = begin, end, goid, stack
+
+    def usual(self) -> Usual:
+        """What the others took: all but the longest."""
+        found = self.times.build()
+        return Usual(found.count - 1, found.quantile(0.5), found.quantile(0.9))
+
+
+class Survey:
+    """What a first pass notes. ``waits`` says whether it looks at goroutines as well."""
+
+    def __init__(
+        self,
+        *,
+        waits: bool,
+        wanted_log: Callable[[Log], bool] | None = None,
+        since: int | None = None,
+        until: int | None = None,
+    ) -> None:
+        self.begin = 0
+        self.end = 0
+        #: (offset of the generation's first batch, time of its begin)
+        self.generations: list[tuple[int, int]] = []
+        self.tasks: dict[int, Task] = {}
+        self.logs: list[Log] = []
+        self.kinds: dict[object, Kind] = {}
+        self.delays = Kind("")
+        self.pauses = Kind("")
+        self._wanted_log = wanted_log
+        self._waits = waits
+        self._lower = since
+        self._upper = until
+        self._since: dict[int | None, GoroutineTransition] = {}
+        self._names: dict[int | None, str] = {}
+        self._stopped: dict[int | None, RangeBegin] = {}
+
+    def add(self, events: Iterable[Event]) -> None:
+        """Take in events, in order."""
+        since, waits = self._since, self._waits
+        waiting, runnable, running = GoState.WAITING, GoState.RUNNABLE, GoState.RUNNING
+        time = self.end
+        event: Event | None = None
+        for event in events:
+            kind = event.__class__
+            if kind is GoroutineTransition:
+                if not waits:
+                    continue
+                before, after = event[7], event[8]
+                if before is waiting:
+                    if after is not waiting:
+                        began = since.pop(event[6], None)
+                        if began is not None:
+                            self._waited(began, event[0])
+                        since[event[6]] = event
+                elif before is runnable:
+                    if after is running:
+                        began = since.pop(event[6], None)
+                        if began is not None:
+                            self._delayed(began, event[0])
+                elif after is waiting or after is runnable:
+                    since[event[6]] = event
+                    if before is GoState.NOT_EXIST and event[10]:
+                        self._names[event[6]] = event[10][-1].function
+                continue
+            other = _OTHERS.get(kind)
+            if other is not None:
+                other(self, event)
+        if event is not None:
+            time = event.time
+        self.end = time
+
+    # Goroutines.
+
+    def _concerns(self, begin: int | None, end: int | None) -> bool:
+        """Whether some of a time is in the part of the window that was asked for."""
+        if self._lower is not None and end is not None and end < self._lower:
+            return False
+        return self._upper is None or begin is None or begin <= self._upper
+
+    def _waited(self, began: GoroutineTransition, end: int) -> None:
+        stack = began.transition_stack
+        if began.to_state is not GoState.WAITING or not stack:
+            return
+        key = (began.reason, stack.pcs)
+        kind = self.kinds.get(key)
+        if kind is None:
+            kind = self.kinds[key] = Kind(began.reason)
+        if self._concerns(began.time, end):
+            kind.add(began.time, end, began.goid, stack)
+
+    def _delayed(self, began: GoroutineTransition, end: int) -> None:
+        ns = end - began.time
+        if not self._concerns(began.time, end):
+            return
+        if ns > self.delays.longest.ns and self._is_ours(began.goid):
+            return
+        self.delays.add(began.time, end, began.goid, None)
+
+    def _is_ours(self, goid: int | None) -> bool:
+        name = self._names.get(goid, "")
+        return is_recorder_goroutine(name) or is_runtime_goroutine(name)
+
+    # Everything else.
+
+    def _sync(self, event: Sync) -> None:
+        if not self.generations:
+            self.begin = event.time
+        elif self.generations[-1][0] == event.generation.offset:
+            return
+        self.generations.append((event.generation.offset, event.time))
+
+    def _task(self, number: int, goid: int | None) -> Task:
+        task = self.tasks.get(number)
+        if task is None:
+            task = self.tasks[number] = Task(number)
+        if goid is not None and task.end is None:
+            task.goid = goid
+        return task
+
+    def _task_begin(self, event: TaskBegin) -> None:
+        task = self._task(event.task, event.goroutine)
+        task.name, task.parent, task.begin = event.name, event.parent, event.time
+
+    def _task_end(self, event: TaskEnd) -> None:
+        task = self._task(event.task, event.goroutine)
+        task.name = task.name or event.name
+        task.end = event.time
+
+    def _log(self, event: Log) -> None:
+        if event.task:
+            self._task(event.task, event.goroutine)
+        if self._wanted_log is not None and self._wanted_log(event):
+            self.logs.append(event)
+
+    def _range_begin(self, event: RangeBegin) -> None:
+        if event.name.startswith(_STW) and event.scope.kind is ResourceKind.GOROUTINE:
+            self._stopped[event.scope.id] = event
+
+    def _range_end(self, event: RangeEnd) -> None:
+        if event.name.startswith(_STW):
+            began = self._stopped.pop(event.scope.id, None)
+            ours = began is None or "start trace" in began.name
+            if began is not None and not ours and self._concerns(began.time, event.time):
+                self.pauses.add(began.time, event.time, began.goroutine, began.stack)
+
+    # Asking.
+
+    def chosen_tasks(self) -> list[Task]:
+        """The tasks that were going on in the part of the window that was asked for."""
+        return [task for task in self.tasks.values() if self._concerns(task.begin, task.end)]
+
+    def duration(self, task: Task) -> int:
+        """How long a task took, as far as the window has it."""
+        begin = self.begin if task.begin is None else task.begin
+        return (self.end if task.end is None else task.end) - begin
+
+    def program_kinds(self) -> list[Kind]:
+        """The kinds of waits that are at a place of the program's."""
+        return [
+            kind
+            for kind in self.kinds.values()
+            if kind.longest.stack is not None
+            and program_frame(kind.longest.stack.frames) is not None
+        ]
+
+
+_OTHERS: Final = {
+    Sync: Survey._sync,
+    TaskBegin: Survey._task_begin,
+    TaskEnd: Survey._task_end,
+    Log: Survey._log,
+    RangeBegin: Survey._range_begin,
+    RangeEnd: Survey._range_end,
+}

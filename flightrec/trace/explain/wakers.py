@@ -1,0 +1,81 @@
+"""Who ended a wait: what the runtime's words for a wait and the waker's stack say."""
+
+from __future__ import annotations
+
+import enum
+from typing import Final
+
+from flightrec.trace.stacks import Stack
+
+__all__ = ["Ending", "is_bystander", "operation", "way_of_ending"]
+
+
+class Ending(enum.Enum):
+    """By what a wait ends."""
+
+    GOROUTINE = enum.auto()
+    NETWORK = enum.auto()
+    SLEEP = enum.auto()
+    TIMER = enum.auto()
+    GC_ASSIST = enum.auto()
+    GC = enum.auto()
+    NOBODY = enum.auto()
+
+
+# The words of Go's runtime/traceruntime.go, 1.22 to 1.27.
+_BY_REASON: Final = {
+    "sleep": Ending.SLEEP,
+    "GC mark assist wait for work": Ending.GC_ASSIST,
+    "wait until GC ends": Ending.GC,
+    "GC background sweeper wait": Ending.GC,
+    "GC weak to strong wait": Ending.GC,
+    # The runtime stops a goroutine so, to scan its stack.
+    "preempted": Ending.GC,
+}
+_NETWORK: Final = "network"
+
+# The poller and timers run wherever the scheduler is. Then the trace has the goroutine that the M
+# ran last, at this place; it has nothing to do with it.
+_SCHEDULER: Final = "runtime.systemstack_switch"
+
+# What a goroutine does itself to end another's wait for the network: a deadline, or closing.
+_UNBLOCKS_NETWORK: Final = ("setDeadlineImpl", "runtime_pollUnblock", "poll.(*pollDesc).evict")
+
+
+def is_bystander(stack: Stack) -> bool:
+    """Whether the goroutine with this stack only happened to run when the scheduler woke one."""
+    return not stack or stack[0].function == _SCHEDULER
+
+
+def way_of_ending(reason: str, waker: int | None, stack: Stack) -> Ending:
+    """By what a wait ended, by its reason and the goroutine that ran when it did, with its stack."""
+    found = _BY_REASON.get(reason)
+    if found is not None:
+        return found
+    if reason == _NETWORK:
+        if waker is not None and any(
+            name in frame.function for frame in stack for name in _UNBLOCKS_NETWORK
+        ):
+            return Ending.GOROUTINE
+        return Ending.NETWORK
+    if reason == "":
+        # A coroutine's switch has no stacks.
+        return Ending.NOBODY if waker is None else Ending.GOROUTINE
+    if waker is None or is_bystander(stack):
+        # Of what ends other waits, only timers belong to no goroutine.
+        return Ending.TIMER
+    return Ending.GOROUTINE
+
+
+def operation(stack: Stack) -> str:
+    """What a waker did, as the first function of a package that is not the runtime's.
+
+    ``sync.(*Mutex).Unlock``; for channels ``runtime.chansend`` and the like.
+    """
+    if not stack:
+        return ""
+    for frame in stack:
+        if not frame.function.startswith(("runtime.", "sync.runtime_", "internal/sync.")):
+            standard = frame.function.startswith(("sync.", "internal/poll."))
+            return frame.function if standard else stack[0].function
+    return stack[0].function

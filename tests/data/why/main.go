@@ -1,0 +1,99 @@
+// Command why is a library of slow programs, each with one known cause, for the tests of
+// `flightrec why`. Every workload runs some quick requests and one slow one; each request is a task.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"runtime/trace"
+	"time"
+
+	"flightrec/gobridge"
+)
+
+func main() {}
+
+// slow is how long the cause of a slow request takes.
+const slow = 150 * time.Millisecond
+
+// quick is how many requests come before the slow one.
+const quick = 12
+
+// A program serves quick requests and a slow one.
+type program func(ctx context.Context)
+
+var programs = map[string]program{
+	"afterfunc":       afterFunc,
+	"cgo":             cgo,
+	"chain":           chain,
+	"cond":            cond,
+	"cpu_hog":         cpuHog,
+	"deadline":        deadline,
+	"file_io":         fileIO,
+	"file_lock":       fileLock,
+	"gc_assist":       gcAssist,
+	"io_pipe":         ioPipe,
+	"iter_pull":       iterPull,
+	"mutex_across_io": mutexAcrossIO,
+	"nested_locks":    nestedLocks,
+	"once":            once,
+	"pool":            pool,
+	"running":         running,
+	"rwmutex":         rwMutex,
+	"select":          selects,
+	"sleep":           sleeps,
+	"slow_receiver":   slowReceiver,
+	"slow_sender":     slowSender,
+	"stop_the_world":  stopTheWorld,
+	"timer":           timer,
+	"uniform":         uniform,
+	"waitgroup":       waitGroup,
+}
+
+func init() {
+	for name, run := range programs {
+		gobridge.Register(name, func(ctx context.Context, _ json.RawMessage) (any, error) {
+			run(ctx)
+			return nil, nil
+		})
+	}
+}
+
+// request runs a request's work as a task, and as a goroutine of its own, as a server does.
+func request(work func(ctx context.Context)) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, task := trace.NewTask(context.Background(), "request")
+		defer task.End()
+		work(ctx)
+	}()
+	<-done
+}
+
+// requests runs quick requests.
+func requests(work func()) {
+	for range quick {
+		request(func(context.Context) { work() })
+	}
+}
+
+// spin computes for a while.
+//
+//go:noinline
+func spin(d time.Duration) int {
+	n := 0
+	for begin := time.Now(); time.Since(begin) < d; {
+		for i := range 1000 {
+			n += i
+		}
+	}
+	return n
+}
+
+// uniform has nothing that stands out.
+func uniform(context.Context) {
+	for range 30 {
+		request(func(context.Context) { time.Sleep(2 * time.Millisecond) })
+	}
+}
