@@ -100,8 +100,10 @@ class Judge:
         return [event for event in events if f'="{THREAD_CATEGORY}"' not in event.text]
 
 
-def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
-    """Build ``tests/data/golib`` with the toolchain of the loaded library, or the nearest found.
+def build_test_library(
+    cache: pytest.Cache, go_version: str, source: Path = TEST_LIBRARY_SOURCE
+) -> Path:
+    """Build a library of the tests' with the toolchain of the loaded one, or the nearest found.
 
     The result is kept in pytest's cache under a hash of all that goes into it.
     """
@@ -109,14 +111,18 @@ def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
     go.require_c_compiler()
     sources = [
         path
+<<<<<<< HEAD
         for folder in (TEST_LIBRARY_SOURCE, ROOT / "gobridge", ROOT / "flightrec" / "gobuild")
+=======
+        for folder in (source, ROOT / "gobridge")
+>>>>>>> 2defe33 (flightrec why and trace.explain: the cause of what was slow, tried on a corpus of slow programs)
         for path in sorted(folder.rglob("*"))
         if path.suffix in {".go", ".c", ".h", ".mod", ".py"} and not path.name.endswith("_test.go")
     ]
     digest = hashlib.sha256(go.version_text.encode())
     for path in sources:
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
-    folder = cache.mkdir("flightrec-golib")
+    folder = cache.mkdir(f"flightrec-{source.name}")
     library = folder / f"{digest.hexdigest()[:24]}.so"
     if library.exists():
         return library
@@ -126,7 +132,19 @@ def build_test_library(cache: pytest.Cache, go_version: str) -> Path:
         elif old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
             old.unlink()
     built = folder / f"{os.getpid()}" / library.name
+<<<<<<< HEAD
     build_bridge(built, go, ".", folder=TEST_LIBRARY_SOURCE)
+=======
+    go.run(
+        "build",
+        "-buildmode=c-shared",
+        "-o",
+        built,
+        ".",
+        cwd=source,
+        env={"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "1"},
+    )
+>>>>>>> 2defe33 (flightrec why and trace.explain: the cause of what was slow, tried on a corpus of slow programs)
     built.replace(library)
     shutil.rmtree(built.parent)
     return library

@@ -30,6 +30,7 @@ _COMMANDS = (
     "stat",
     "rule",
     "validate",
+    "why",
     "info",
     "events",
     "sql",

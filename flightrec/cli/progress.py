@@ -40,6 +40,19 @@ class ProgressFile:
             self._show()
         return data
 
+    def seekable(self) -> bool:
+        """It can be read again."""
+        return self._file.seekable()
+
+    def tell(self) -> int:
+        """How far it has been read."""
+        return self._file.tell()
+
+    def seek(self, position: int, /) -> int:
+        """Read on from another place."""
+        self._done = self._file.seek(position)
+        return self._done
+
     def _show(self) -> None:
         self._next = time.monotonic() + _INTERVAL
         self._shown = True

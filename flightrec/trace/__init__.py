@@ -85,6 +85,11 @@ if TYPE_CHECKING:
         TaskSummary,
         summarize,
     )
+    from flightrec.trace.why import (
+        Explanation,
+        NotInTraceError,
+        explain,
+    )
 
 __all__ = [
     "EVENT_CLASSES",
@@ -101,6 +106,7 @@ __all__ = [
     "ExecutionStats",
     "Experimental",
     "ExperimentalBatch",
+    "Explanation",
     "Frame",
     "FunctionSummary",
     "GCCycle",
@@ -120,6 +126,7 @@ __all__ = [
     "LoggedMessage",
     "Memory",
     "Metric",
+    "NotInTraceError",
     "Pause",
     "Point",
     "ProcState",
@@ -148,6 +155,7 @@ __all__ = [
     "TruncatedTraceError",
     "WireEvent",
     "batches",
+    "explain",
     "go_text",
     "read",
     "summarize",
@@ -161,11 +169,11 @@ def __getattr__(name: str) -> Any:
         from flightrec.sql import to_sqlite
 
         return to_sqlite
-    # Who only records need not wait for the summaries to load.
+    # Who only records need not wait for the summaries and explanations to load.
     if name in __all__:
-        from flightrec.trace import summary
+        from flightrec.trace import summary, why
 
-        return getattr(summary, name)
+        return getattr(why if name in why.__all__ else summary, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

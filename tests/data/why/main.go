@@ -38,6 +38,7 @@ var programs = map[string]program{
 	"nested_locks":    nestedLocks,
 	"once":            once,
 	"pool":            pool,
+	"read_mem_stats":  readMemStats,
 	"running":         running,
 	"rwmutex":         rwMutex,
 	"select":          selects,
@@ -93,7 +94,7 @@ func spin(d time.Duration) int {
 
 // uniform has nothing that stands out.
 func uniform(context.Context) {
-	for range 30 {
-		request(func(context.Context) { time.Sleep(2 * time.Millisecond) })
+	for range 15 {
+		request(func(context.Context) { time.Sleep(30 * time.Millisecond) })
 	}
 }

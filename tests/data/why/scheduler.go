@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"os"
 	"runtime"
 	"runtime/debug"
 	"sync"
@@ -65,40 +66,45 @@ func allocate() {
 	}
 }
 
-// stopTheWorld: somebody asks for statistics all the time.
-func stopTheWorld(context.Context) {
-	work := func() {
-		for range 200 {
-			spin(10 * time.Microsecond)
-			runtime.Gosched()
-		}
-	}
-	requests(work)
-	stop := make(chan struct{})
-	var all sync.WaitGroup
-	for range 8 {
-		all.Add(1)
-		go pollStatistics(&all, stop)
-	}
-	request(func(context.Context) {
-		for range 5 {
-			work()
-		}
-	})
-	close(stop)
-	all.Wait()
+// readMemStats: the request asks for statistics all the time.
+func readMemStats(context.Context) {
+	requests(func() { spin(100 * time.Microsecond) })
+	request(func(context.Context) { pollStatistics() })
 }
 
 //go:noinline
-func pollStatistics(all *sync.WaitGroup, stop chan struct{}) {
-	defer all.Done()
+func pollStatistics() {
 	var stats runtime.MemStats
-	for {
-		select {
-		case <-stop:
-			return
-		default:
-			runtime.ReadMemStats(&stats)
-		}
+	for begin := time.Now(); time.Since(begin) < slow; {
+		runtime.ReadMemStats(&stats)
 	}
+}
+
+// stopTheWorld: another goroutine stops the world for long.
+func stopTheWorld(context.Context) {
+	var live *node
+	for range 1_500_000 {
+		live = &node{next: live}
+	}
+	var dumped atomic.Bool
+	requests(func() { spin(100 * time.Microsecond) })
+	go dumpHeap(&dumped)
+	request(func(context.Context) {
+		for !dumped.Load() {
+			spin(20 * time.Microsecond)
+			runtime.Gosched()
+		}
+	})
+	runtime.KeepAlive(live)
+}
+
+//go:noinline
+func dumpHeap(dumped *atomic.Bool) {
+	defer dumped.Store(true)
+	file, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		panic(err)
+	}
+	defer file.Close()
+	debug.WriteHeapDump(file.Fd())
 }

@@ -33,17 +33,19 @@ func waitForDeadline(ctx context.Context) {
 	<-ctx.Done()
 }
 
+var finished chan struct{}
+
 func afterFunc(context.Context) {
 	requests(func() {})
 	request(func(context.Context) {
-		done := make(chan struct{})
-		time.AfterFunc(slow, func() { finishLate(done) })
-		waitForFunc(done)
+		finished = make(chan struct{})
+		time.AfterFunc(slow, finishLate)
+		waitForFunc()
 	})
 }
 
 //go:noinline
-func waitForFunc(done chan struct{}) { <-done }
+func waitForFunc() { <-finished }
 
 //go:noinline
-func finishLate(done chan struct{}) { close(done) }
+func finishLate() { close(finished) }

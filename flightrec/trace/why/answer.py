@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 from bisect import bisect_right
 
 from flightrec.errors import TraceFormatError
-from flightrec.trace.explain.build import Builder
-from flightrec.trace.explain.choose import NotInTraceError, task_subject
-from flightrec.trace.explain.lives import Lives, State
-from flightrec.trace.explain.model import (
+from flightrec.trace.reader import read
+from flightrec.trace.source import Source
+from flightrec.trace.why.build import Builder
+from flightrec.trace.why.choose import NotInTraceError, task_subject
+from flightrec.trace.why.lives import Lives, State
+from flightrec.trace.why.model import (
     Cause,
     Certainty,
     Explanation,
@@ -16,37 +19,35 @@ from flightrec.trace.explain.model import (
     Subject,
     SubjectKind,
 )
-from flightrec.trace.explain.path import Path, Wait
-from flightrec.trace.explain.places import place_of
-from flightrec.trace.explain.sections import Section
-from flightrec.trace.explain.survey import Survey
-from flightrec.trace.reader import read
-from flightrec.trace.source import Source
+from flightrec.trace.why.path import Path, Wait
+from flightrec.trace.why.places import place_of
+from flightrec.trace.why.sections import Section
+from flightrec.trace.why.survey import Survey
 
 __all__ = ["answer", "goroutine_subject", "load", "log_subject"]
 
-# A generation before the subject's helps to pair connections and to know what waits were for; it
-# is read only if all that is read stays below this share of the trace, in time.
-_SHARE = 0.4
+# Of what was before the subject, so many events are kept: they pair the ends of connections.
+_HISTORY = 300_000
 
 
 def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
-    """What goroutines did in the generations that a stretch lies in."""
+    """What goroutines did in a stretch, and shortly before."""
     generations = survey.generations
     times = [time for _, time in generations]
-    first = max(0, bisect_right(times, begin) - 1)
-    last = bisect_right(times, end)
     whole = max(1, survey.end - survey.begin)
-    until = times[last] if last < len(times) else survey.end
-    if first and until - times[first - 1] <= _SHARE * whole:
-        first -= 1
-    lives = Lives()
+    keep_from = begin - _HISTORY * whole // max(1, survey.events)
+    first = max(0, bisect_right(times, keep_from) - 1)
+    last = bisect_right(times, end)
+    lives = Lives(keep_from)
     stop = generations[last][0] if last < len(generations) else None
     section = Section(source, generations[first][0], stop)
     try:
         with read(section) as reader:
             for chunk in reader.chunks():
                 lives.add(chunk)
+                # One chunk more says what was running at the end.
+                if chunk[0].time > end:
+                    break
     except TraceFormatError:
         # The first pass has met it too, and the explanation says so.
         pass
@@ -96,9 +97,7 @@ def log_subject(survey: Survey, message: str) -> Subject:
     return Subject(SubjectKind.LOG, message, None, log.goroutine, survey.begin, log.time)
 
 
-def answer(
-    lives: Lives, survey: Survey, subject: Subject, notes: tuple[str, ...]
-) -> Explanation:
+def answer(lives: Lives, survey: Survey, subject: Subject, broken: str = "") -> Explanation:
     """The explanation of a subject."""
     goid = subject.goid
     if subject.kind is SubjectKind.TASK and subject.id is not None:
@@ -106,17 +105,15 @@ def answer(
         if moments is not None:
             known = (moments.end_goid, moments.touched, moments.begin_goid)
             goid = next((found for found in known if found is not None), goid)
+            subject = dataclasses.replace(subject, goid=goid)
     if goid is None:
-        return Explanation(
-            subject, (), (), (), (*notes, "no goroutine is known to have worked on it"), survey.begin
-        )
+        note = "no goroutine is known to have worked on it."
+        return Explanation(subject, (), (), (), (note,), survey.begin, broken)
     builder = Builder()
     path = Path(lives)
     builder.add(path.walk(goid, subject.begin_ns, subject.end_ns))
     parts, steps, causes = builder.parts(lambda wait: _sharers(lives, wait))
-    return Explanation(
-        subject, steps, parts, causes, (*notes, *_limits(causes)), survey.begin
-    )
+    return Explanation(subject, steps, parts, causes, _limits(causes), survey.begin, broken)
 
 
 def _sharers(lives: Lives, wait: Wait) -> int:

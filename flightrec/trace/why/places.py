@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from flightrec.trace.explain.model import Place
-from flightrec.trace.program import is_bridge, program_frame
+from flightrec.trace.program import program_frame
 from flightrec.trace.stacks import Stack
+from flightrec.trace.why.model import Place
 
 __all__ = ["in_program", "place_of", "start_place"]
 
 
 def place_of(stack: Stack) -> Place | None:
-    """The innermost frame that is the program's own, else the innermost; None without a stack."""
+    """The innermost frame that is the program's own, else the goroutine's start function.
+
+    None without a stack.
+    """
     if not stack:
         return None
     frames = stack.frames
-    frame = program_frame(frames) or next(
-        (frame for frame in frames if not is_bridge(frame.function)), frames[0]
-    )
+    frame = program_frame(frames) or frames[-1]
     return Place(frame.function, frame.file, frame.line, frames)
 
 

@@ -6,15 +6,15 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
-from flightrec.trace.explain.model import (
+from flightrec.trace.nanoseconds import ns_text
+from flightrec.trace.stacks import Frame
+from flightrec.trace.why.model import (
     Explanation,
     Part,
     Subject,
     SubjectKind,
 )
-from flightrec.trace.explain.words import place_text, step_text
-from flightrec.trace.nanoseconds import ns_text
-from flightrec.trace.stacks import Frame
+from flightrec.trace.why.words import place_text, step_text
 
 __all__ = ["explanation_text", "headline"]
 
@@ -36,7 +36,10 @@ def explanation_text(
     explanation: Explanation, width: int = WIDTH, *, stacks: bool = False, bars: bool = True
 ) -> str:
     """The text: a sentence, then where the time went, then what the trace cannot tell."""
-    lines = textwrap.wrap(headline(explanation), width)
+    lines = []
+    if explanation.broken:
+        lines += textwrap.wrap(f"Careful: {explanation.broken}.", width)
+    lines += textwrap.wrap(headline(explanation), width)
     if explanation.parts:
         lines.append("")
         lines += _tree(explanation, width, stacks=stacks, bars=bars)
@@ -68,9 +71,7 @@ def headline(explanation: Explanation) -> str:
         text += f" So it goes on through {more} more wait{'s' * (more > 1)}."
     if len(chain) > 1:
         last = chain[-1]
-        text += (
-            f" Meanwhile, for {ns_text(last.ns)}, {_clause(last, f'goroutine {last.goid}')}."
-        )
+        text += f" Meanwhile, for {ns_text(last.ns)}, {_clause(last, f'goroutine {last.goid}')}."
     if first.sharers:
         others = "1 other goroutine" if first.sharers == 1 else f"{first.sharers} other goroutines"
         text += f" {others} waited at the same place at the same time."
@@ -124,9 +125,7 @@ def _largest(parts: tuple[Part, ...], parent: int | None) -> int | None:
     return None
 
 
-def _tree(
-    explanation: Explanation, width: int, *, stacks: bool, bars: bool
-) -> Iterator[str]:
+def _tree(explanation: Explanation, width: int, *, stacks: bool, bars: bool) -> Iterator[str]:
     parts = explanation.parts
     total = explanation.subject.duration_ns or 1
     bar = max(6, min(24, width // 8)) if bars else 0

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from flightrec.trace.explain.model import Certainty, Part, Place, StepKind, Waker
 from flightrec.trace.program import program_frame
 from flightrec.trace.stacks import Frame
+from flightrec.trace.why.model import Certainty, Part, Place, StepKind, Waker
 
 __all__ = ["ended_by", "place_text", "step_text", "waited_for"]
 

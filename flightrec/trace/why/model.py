@@ -78,8 +78,8 @@ class Certainty(_Name):
 class Place:
     """A place in the code: the innermost frame of a stack that is the program's own.
 
-    Where no frame is, the innermost one; where there is no stack, the goroutine's start function,
-    and ``line`` is 0. ``stack`` is the whole one, innermost first.
+    Where no frame is, the goroutine's start function; without a stack its ``line`` is 0.
+    ``stack`` is the whole one, innermost first.
     """
 
     function: str
@@ -206,8 +206,9 @@ class Explanation:
 
     ``steps`` tile the subject's time exactly. ``parts`` are the same time as a tree, each
     parent before its parts, and ``causes`` its leaves added up, the largest first. ``notes``
-    say what the trace cannot tell. ``begin_ns`` is the window's. ``str()`` is the text that
-    ``flightrec why`` prints.
+    say what the trace cannot tell. ``begin_ns`` is the window's. ``broken`` says what is wrong
+    with a trace that is valid up to some place only. ``str()`` is the text that ``flightrec why``
+    prints.
     """
 
     subject: Subject
@@ -216,9 +217,10 @@ class Explanation:
     causes: tuple[Cause, ...]
     notes: tuple[str, ...]
     begin_ns: int
+    broken: str = ""
 
     def __str__(self) -> str:
-        from flightrec.trace.explain.text import explanation_text
+        from flightrec.trace.why.text import explanation_text
 
         return explanation_text(self)
 

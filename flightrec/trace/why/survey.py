@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Final
+from collections.abc import Callable, Sequence
+from typing import Any, Final
 
 from flightrec.trace.events import (
     Event,
@@ -16,7 +16,6 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
-from flightrec.trace.explain.model import Usual
 from flightrec.trace.program import (
     is_recorder_goroutine,
     is_runtime_goroutine,
@@ -25,10 +24,14 @@ from flightrec.trace.program import (
 from flightrec.trace.stacks import Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import DistributionBuilder
+from flightrec.trace.why.model import Usual
 
 __all__ = ["Kind", "Longest", "Survey", "Task"]
 
 _STW: Final = "stop-the-world"
+
+# Durations are counted in bulk, once so many wait.
+_BULK: Final = 1 << 16
 
 
 class Task:
@@ -65,10 +68,12 @@ class Longest:
 class Kind:
     """Waits for one reason at one place; delays; pauses."""
 
-    __slots__ = ("longest", "reason", "times")
+    __slots__ = ("longest", "reason", "stacks", "times")
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
+        #: Stacks of this generation that are told apart by identity.
+        self.stacks: list[Stack] = []
         self.times = DistributionBuilder()
         self.longest = Longest()
 
@@ -112,41 +117,65 @@ class Survey:
         self._since: dict[int | None, GoroutineTransition] = {}
         self._names: dict[int | None, str] = {}
         self._stopped: dict[int | None, RangeBegin] = {}
+        #: The kinds of this generation's waits, by the identity of their stack.
+        self._by_stack: dict[int, Kind] = {}
+        #: How many events there were.
+        self.events = 0
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Sequence[Event]) -> None:
         """Take in events, in order."""
-        since, waits = self._since, self._waits
-        waiting, runnable, running = GoState.WAITING, GoState.RUNNABLE, GoState.RUNNING
-        time = self.end
-        event: Event | None = None
+        since, by_stack = self._since, self._by_stack
+        waits, delays = self._waits, self.delays
+        not_exist, waiting = GoState.NOT_EXIST, GoState.WAITING
+        runnable, running = GoState.RUNNABLE, GoState.RUNNING
+        event: Any = None
+        self.events += len(events)
         for event in events:
             kind = event.__class__
-            if kind is GoroutineTransition:
-                if not waits:
-                    continue
-                before, after = event[7], event[8]
-                if before is waiting:
-                    if after is not waiting:
-                        began = since.pop(event[6], None)
-                        if began is not None:
-                            self._waited(began, event[0])
-                        since[event[6]] = event
-                elif before is runnable:
-                    if after is running:
-                        began = since.pop(event[6], None)
-                        if began is not None:
-                            self._delayed(began, event[0])
-                elif after is waiting or after is runnable:
-                    since[event[6]] = event
-                    if before is GoState.NOT_EXIST and event[10]:
-                        self._names[event[6]] = event[10][-1].function
+            if kind is not GoroutineTransition:
+                other = _OTHERS.get(kind)
+                if other is not None:
+                    other(self, event)
                 continue
-            other = _OTHERS.get(kind)
-            if other is not None:
-                other(self, event)
+            if not waits:
+                continue
+            before, after = event[7], event[8]
+            if after is running:
+                if before is runnable:
+                    began = since.pop(event[6], None)
+                    if began is not None:
+                        ns = event[0] - began[0]
+                        if ns > delays.longest.ns:
+                            self._delayed(began, event[0])
+                        else:
+                            delays.times.pending.append(ns)
+            elif before is waiting:
+                if after is waiting:
+                    continue
+                began = since.get(event[6])
+                since[event[6]] = event
+                if began is None or began[8] is not waiting or not began[10]:
+                    continue
+                found = by_stack.get(id(began[10]))
+                ns = event[0] - began[0]
+                if found is None or ns > found.longest.ns:
+                    self._waited(began, event[0])
+                else:
+                    found.times.pending.append(ns)
+            elif (after is waiting or after is runnable) and before is not after:
+                since[event[6]] = event
+                if before is not_exist and event[10]:
+                    self._names[event[6]] = event[10][-1].function
         if event is not None:
-            time = event.time
-        self.end = time
+            self.end = event.time
+        if len(delays.times.pending) > _BULK:
+            self._fold()
+
+    def _fold(self) -> None:
+        """Count what waits to be counted."""
+        self.delays.times.fold()
+        for kind in self.kinds.values():
+            kind.times.fold()
 
     # Goroutines.
 
@@ -157,23 +186,22 @@ class Survey:
         return self._upper is None or begin is None or begin <= self._upper
 
     def _waited(self, began: GoroutineTransition, end: int) -> None:
+        """Note a wait that is the longest of its kind so far, or the first at its stack."""
         stack = began.transition_stack
-        if began.to_state is not GoState.WAITING or not stack:
-            return
         key = (began.reason, stack.pcs)
         kind = self.kinds.get(key)
         if kind is None:
             kind = self.kinds[key] = Kind(began.reason)
+        # A stack is one object in a generation, and kept alive by its kind meanwhile.
+        self._by_stack[id(stack)] = kind
+        kind.stacks.append(stack)
         if self._concerns(began.time, end):
             kind.add(began.time, end, began.goid, stack)
 
     def _delayed(self, began: GoroutineTransition, end: int) -> None:
-        ns = end - began.time
-        if not self._concerns(began.time, end):
-            return
-        if ns > self.delays.longest.ns and self._is_ours(began.goid):
-            return
-        self.delays.add(began.time, end, began.goid, None)
+        """Note a delay that is the longest so far."""
+        if self._concerns(began.time, end) and not self._is_ours(began.goid):
+            self.delays.add(began.time, end, began.goid, None)
 
     def _is_ours(self, goid: int | None) -> bool:
         name = self._names.get(goid, "")
@@ -186,6 +214,9 @@ class Survey:
             self.begin = event.time
         elif self.generations[-1][0] == event.generation.offset:
             return
+        self._by_stack.clear()
+        for kind in self.kinds.values():
+            kind.stacks.clear()
         self.generations.append((event.generation.offset, event.time))
 
     def _task(self, number: int, goid: int | None) -> Task:
@@ -243,7 +274,7 @@ class Survey:
         ]
 
 
-_OTHERS: Final = {
+_OTHERS: Final[dict[type[Any], Callable[[Any, Any], None]]] = {
     Sync: Survey._sync,
     TaskBegin: Survey._task_begin,
     TaskEnd: Survey._task_end,

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
-from flightrec.trace.explain.lives import Lives, Range, State
-from flightrec.trace.explain.model import Certainty, Place, StepKind, Waker
-from flightrec.trace.explain.netpoll import Writers
-from flightrec.trace.explain.places import in_program, place_of, start_place
-from flightrec.trace.explain.wakers import Ending, is_bystander, operation, way_of_ending
 from flightrec.trace.program import is_recorder_goroutine, is_runtime_goroutine
-from flightrec.trace.stacks import NO_STACK
+from flightrec.trace.stacks import NO_STACK, Stack
+from flightrec.trace.why.lives import Lives, Range, State
+from flightrec.trace.why.model import Certainty, Place, StepKind, Waker
+from flightrec.trace.why.netpoll import Writers
+from flightrec.trace.why.places import in_program, place_of, start_place
+from flightrec.trace.why.wakers import Ending, is_bystander, operation, way_of_ending
 
 __all__ = ["Leaf", "Path", "Wait"]
+
+# Of the runs that kept a goroutine from running, so many are looked at.
+_RUNS: Final = 50
 
 # Goroutines that the bridge starts for Python's runtime.run.
 _WORKLOAD: Final = "flightrec/gobridge.startWorkload"
@@ -78,6 +82,7 @@ class Path:
         self._lives = lives
         self._writers = Writers(lives)
         self._places: dict[int, Place | None] = {}
+        self._started: dict[int, list[int]] | None = None
 
     def walk(self, goid: int, begin: int, end: int) -> Iterator[Leaf]:
         """The leaves that tile a stretch of a goroutine's time, the last one first.
@@ -163,8 +168,10 @@ class Path:
             if creator is not None and not is_bystander(lives.stack(row)):
                 return _Found(lives.times[row], [], creator=creator)
             # Timers' functions are started by the scheduler.
-            place = place_of(lives.start_stack(row))
-            if place is None or not in_program(lives.start_stack(row)):
+            birth = lives.births.get(goid)
+            stack = NO_STACK if birth is None else birth.stack
+            place = place_of(stack)
+            if place is None or not in_program(stack):
                 place = wait.place if wait is not None and wait.place is not None else place
             return _Found(low, [Leaf(low, time, goid, StepKind.TIMER, "", place, wait)])
         return self._outside(goid, begin, time, wait)
@@ -196,18 +203,27 @@ class Path:
         """The workload that a thread started and that ended last between two times."""
         lives = self._lives
         best: tuple[int, int] | None = None
-        for row in lives.created.get(goid, ()):
-            if lives.times[row] >= end:
-                break
-            worker = lives.goids[row]
-            if not lives.start_stack(row) or not lives.name(worker).startswith(_WORKLOAD):
+        for worker in self._workloads().get(goid, ()):
+            rows = lives.own.get(worker)
+            if rows is None or lives.after(rows[-1]) != State.NOT_EXIST:
                 continue
-            ended = lives.times[lives.own[worker][-1]]
-            if lives.after(lives.own[worker][-1]) != State.NOT_EXIST:
-                continue
+            ended = lives.times[rows[-1]]
             if begin < ended <= end and (best is None or ended > best[1]):
                 best = worker, ended
         return best
+
+    def _workloads(self) -> dict[int, list[int]]:
+        """The workloads' goroutines, by the thread that started them."""
+        if self._started is None:
+            self._started = {}
+            for goid, birth in self._lives.births.items():
+                creator, start = birth.creator, birth.stack
+                if creator is None or goid is None or not start:
+                    continue
+                if not start[-1].function.startswith(_WORKLOAD):
+                    continue
+                self._started.setdefault(creator, []).append(goid)
+        return self._started
 
     # Waits.
 
@@ -229,9 +245,7 @@ class Path:
 
         def leaf(kind: StepKind, certainty: Certainty = Certainty.RECORDED) -> _Found:
             why = "" if kind is StepKind.GC_ASSIST else reason
-            return _Found(
-                begin, [Leaf(begin, time, goid, kind, why, place, wait, None, certainty)]
-            )
+            return _Found(begin, [Leaf(begin, time, goid, kind, why, place, wait, None, certainty)])
 
         if end_row is None:
             return leaf(_UNENDED.get(reason, StepKind.BLOCKED))
@@ -263,9 +277,7 @@ class Path:
                 leaves = [Leaf(guess.time, time, goid, StepKind.NETWORK, reason, place, wait)]
             if guess.time <= begin:
                 return _Found(begin, leaves)
-            return _Found(
-                begin, leaves, inner=_Stretch(guess.goid, begin, guess.time, inner)
-            )
+            return _Found(begin, leaves, inner=_Stretch(guess.goid, begin, guess.time, inner))
         return leaf(_LEAVES.get(ending, StepKind.BLOCKED))
 
     @staticmethod
@@ -342,32 +354,26 @@ class Path:
 
     def _who_ran(self, proc: int, begin: int, end: int, but: int) -> Place | None:
         """Where the goroutine was that ran for most of a time on a P; None if none did."""
-        ran: dict[int, int] = {}
-        longest: dict[int, tuple[int, int, int]] = {}
-        for goid, since, until in self._lives.runs(proc, begin, end):
-            if goid == but:
-                continue
-            ran[goid] = ran.get(goid, 0) + until - since
-            longest[goid] = max(longest.get(goid, (0, 0, 0)), (until - since, since, until))
-        if not ran:
+        runs = [run for run in self._lives.runs(proc, begin, end) if run[0] != but]
+        if 2 * sum(until - since for _, since, until in runs) < end - begin:
             return None
         # Several goroutines with one start function are one hog.
         by_name: dict[str, int] = {}
-        for goid, ns in ran.items():
+        for goid, since, until in runs:
             name = self._lives.name(goid)
-            by_name[name] = by_name.get(name, 0) + ns
+            by_name[name] = by_name.get(name, 0) + until - since
         name = max(by_name, key=lambda key: by_name[key])
-        if 2 * sum(ran.values()) < end - begin:
-            return None
-        goid = max(
-            (goid for goid in ran if self._lives.name(goid) == name), key=lambda key: ran[key]
-        )
         if is_runtime_goroutine(name) or is_recorder_goroutine(name):
             return start_place(name)
-        _, since, until = longest[goid]
-        for _, _, place in self._places_of_run(goid, since, until):
-            return place
-        return start_place(name)
+        runs = [run for run in runs if self._lives.name(run[0]) == name]
+        runs.sort(key=lambda run: run[1] - run[2])
+        places: dict[str, tuple[int, Place]] = {}
+        for goid, since, until in runs[:_RUNS]:
+            for first, last, place in self._places_of_run(goid, since, until):
+                if place is not None:
+                    known = places.get(place.function, (0, place))[0]
+                    places[place.function] = known + last - first, place
+        return max(places.values(), key=lambda entry: entry[0])[1] if places else None
 
     def _overlaid(self, leaf: Leaf, *, own: bool = False) -> Iterator[Leaf]:
         """A leaf, cut up where a mark assist or a stopped world lies over it; backward."""
@@ -408,8 +414,6 @@ class Path:
             yield leaf._replace(end=until)
 
     def _stops(self, begin: int, end: int) -> Iterator[Range]:
-        from bisect import bisect_left
-
         stops = self._lives.stops
         # They do not overlap, so the one before the first that begins later may reach in.
         at = max(0, bisect_left(stops, (begin,)) - 1)
@@ -466,9 +470,9 @@ _BY_FRAME: Final = {
 }
 
 
-def _reason_by(stack: object) -> str:
+def _reason_by(stack: Stack) -> str:
     """Why a goroutine waits, by the stack of its wait."""
-    for frame in list(stack)[:6]:  # type: ignore[call-overload]
+    for frame in stack[:6]:
         for name, reason in _BY_FRAME.items():
             if frame.function.startswith(name):
                 return reason

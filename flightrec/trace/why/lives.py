@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
-from typing import Final, NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, NamedTuple
 
 from flightrec.trace.events import (
     Event,
@@ -22,14 +22,13 @@ from flightrec.trace.events import (
     RegionBegin,
     RegionEnd,
     ResourceKind,
-    Sync,
     TaskBegin,
     TaskEnd,
 )
 from flightrec.trace.stacks import NO_STACK, Stack
 from flightrec.trace.states import GoState
 
-__all__ = ["Lives", "Range", "State", "TaskMoments"]
+__all__ = ["Birth", "Lives", "Range", "State", "TaskMoments"]
 
 _STW: Final = "stop-the-world"
 _ASSIST: Final = "GC mark assist"
@@ -70,6 +69,14 @@ class Range(NamedTuple):
     stack: Stack
 
 
+class Birth(NamedTuple):
+    """A goroutine's creation: when, by which goroutine, and where it starts."""
+
+    time: int
+    creator: int | None
+    stack: Stack
+
+
 class TaskMoments:
     """On which goroutines a task began and ended, and its regions' goroutines with their times."""
 
@@ -87,7 +94,9 @@ class TaskMoments:
 class Lives:
     """Goroutines' transitions, added in order with :meth:`add`."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_from: int = 0) -> None:
+        self._keep_from = keep_from
+        #: What is kept in rows begins and ends here.
         self.begin = 0
         self.end = 0
         self.times = array("q")
@@ -97,12 +106,12 @@ class Lives:
         self.reasons = array("H")
         self.stacks = array("I")
         self.procs = array("i")
-        #: Row numbers: of each goroutine's transitions, of what it did with a stack, of its
-        #: creations, and of each P's goroutine starts.
+        #: Row numbers: of each goroutine's transitions, of what it did with a stack, and of each
+        #: P's goroutine starts.
         self.own: dict[int, array[int]] = {}
         self.acts: dict[int, array[int]] = {}
-        self.created: dict[int, array[int]] = {}
         self.starts: dict[int, array[int]] = {}
+        self.births: dict[int | None, Birth] = {}
         self.stops: list[Range] = []
         self.assists: dict[int, list[Range]] = {}
         self.marks: list[tuple[int, int]] = []
@@ -113,30 +122,61 @@ class Lives:
         self._stack_ids: dict[int, int] = {id(NO_STACK): 0}
         self._reason_list: list[str] = [""]
         self._reason_ids: dict[str, int] = {"": 0}
-        self._start_stacks: dict[int, int] = {}
+        #: The last transition of each goroutine before what is kept.
+        self._early: dict[int | None, GoroutineTransition] = {}
         self._open_ranges: dict[tuple[int, str], tuple[int, Stack]] = {}
         self._mark_begin: int | None = None
         self._names: dict[int, str] = {}
 
     # Filling.
 
-    def add(self, events: Iterable[Event]) -> None:
+    def add(self, events: Sequence[Event]) -> None:
         """Take in events, in order."""
+        if not self.begin:
+            if events[-1].time < self._keep_from:
+                self._add_early(events)
+                return
+            self.begin = events[0].time
+            self._add_rows(sorted(self._early.values(), key=lambda event: event.time))
+            self._early.clear()
+        self._add_rows(events)
+
+    def _add_early(self, events: Iterable[Event]) -> None:
+        """Note of events before what is kept only in which state they leave goroutines."""
+        early = self._early
+        not_exist = GoState.NOT_EXIST
+        event: Any
+        for event in events:
+            if event.__class__ is GoroutineTransition:
+                goid, before, after = event[6], event[7], event[8]
+                if before is after and goid in early:
+                    continue
+                early[goid] = event
+                if before is not_exist and after is not GoState.SYSCALL:
+                    self.births[goid] = Birth(event[0], event[1], event[10])
+            else:
+                other = _OTHERS.get(event.__class__)
+                if other is not None:
+                    other(self, event)
+
+    def _add_rows(self, events: Iterable[Event]) -> None:
         states, stack_ids, reason_ids = _STATES, self._stack_ids, self._reason_ids
         own, acts = self.own, self.acts
         time_, goid_, actor_ = self.times.append, self.goids.append, self.actors.append
         code_, reason_, stack_ = self.codes.append, self.reasons.append, self.stacks.append
         proc_ = self.procs.append
+        event: Any
         for event in events:
             kind = event.__class__
             if kind is GoroutineTransition:
-                time, actor, proc, _, stack, _, goid, before, after, reason, start = event  # type: ignore[misc]
+                time, actor, proc, _, stack, _, goid, before, after, reason, start = event
                 rows = own.get(goid)
                 if before is after:
                     # A generation restates where each goroutine is; the first time that is news.
                     if rows is not None:
                         continue
-                    before = GoState.UNDETERMINED
+                    if time >= self.begin:
+                        before = GoState.UNDETERMINED
                 elif rows is not None and before is GoState.UNDETERMINED:
                     continue
                 row = len(self.times)
@@ -144,13 +184,10 @@ class Lives:
                     rows = own[goid] = array("I")
                 rows.append(row)
                 was, now = states[before], states[after]
-                if was == State.NOT_EXIST and actor is not None and now != State.SYSCALL:
-                    self.created.setdefault(actor, array("I")).append(row)
-                if start is not stack and start:
-                    self._start_stacks[row] = self._stack(start)
-                if now == State.RUNNING:
-                    if proc is not None:
-                        self.starts.setdefault(proc, array("I")).append(row)
+                if was == State.NOT_EXIST and now != State.SYSCALL:
+                    self.births[goid] = Birth(time, actor, start)
+                if now == State.RUNNING and proc is not None:
+                    self.starts.setdefault(proc, array("I")).append(row)
                 index = stack_ids.get(id(stack))
                 if index is None:
                     index = self._stack(stack)
@@ -178,8 +215,6 @@ class Lives:
             other = _OTHERS.get(kind)
             if other is not None:
                 other(self, event)
-            elif kind is Sync and not self.begin:
-                self.begin = event.time
             self.end = event.time
         if self.times and self.times[-1] > self.end:
             self.end = self.times[-1]
@@ -341,10 +376,6 @@ class Lives:
         at = bisect_left(rows, bisect_right(self.times, time))
         return rows[at] if at < len(rows) else None
 
-    def start_stack(self, row: int) -> Stack:
-        """Where the goroutine that a row creates starts."""
-        return self._stack_list[self._start_stacks.get(row, 0)]
-
     def name(self, goid: int | None) -> str:
         """A goroutine's start function; empty if no stack of it is there."""
         if goid is None:
@@ -355,10 +386,10 @@ class Lives:
         return name
 
     def _find_name(self, goid: int) -> str:
+        birth = self.births.get(goid)
+        if birth is not None and birth.stack:
+            return birth.stack[-1].function
         for row in self.own.get(goid, ()):
-            start = self._start_stacks.get(row)
-            if start:
-                return self._stack_list[start][-1].function
             if self.actors[row] == goid and self.stacks[row]:
                 return self.stack(row)[-1].function
             if self.before(row) == State.UNKNOWN and self.stacks[row]:
@@ -395,7 +426,7 @@ class Lives:
         return ""
 
 
-_OTHERS: Final = {
+_OTHERS: Final[dict[type[Any], Callable[[Any, Any], None]]] = {
     RangeBegin: Lives._range_begin,
     RangeActive: Lives._range_begin,
     RangeEnd: Lives._range_end,

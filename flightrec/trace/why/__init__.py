@@ -12,14 +12,17 @@ from collections.abc import Callable
 from typing import Any
 
 from flightrec.errors import TraceFormatError
-from flightrec.trace.explain.choose import (
+from flightrec.trace.reader import read
+from flightrec.trace.source import HasBytes, Source, WritesItself
+from flightrec.trace.why.answer import answer, goroutine_subject, load, log_subject
+from flightrec.trace.why.choose import (
     NotInTraceError,
     outstanding,
     slowest,
     task_subject,
     tasks_named,
 )
-from flightrec.trace.explain.model import (
+from flightrec.trace.why.model import (
     Cause,
     Certainty,
     Explanation,
@@ -32,10 +35,7 @@ from flightrec.trace.explain.model import (
     Usual,
     Waker,
 )
-from flightrec.trace.explain.answer import answer, goroutine_subject, load, log_subject
-from flightrec.trace.explain.survey import Survey
-from flightrec.trace.reader import read
-from flightrec.trace.source import HasBytes, Source, WritesItself
+from flightrec.trace.why.survey import Survey
 
 __all__ = [
     "Cause",
@@ -120,13 +120,13 @@ def explain(
         else:
             subject = outstanding(survey)
         if subject.kind is SubjectKind.NOTHING:
-            return Explanation(subject, (), (), (), _failed(failure), survey.begin)
+            return Explanation(subject, (), (), (), (), survey.begin, _failed(failure))
         lives = load(again(), survey, subject.begin_ns, subject.end_ns)
     return answer(lives, survey, subject, _failed(failure))
 
 
-def _failed(failure: TraceFormatError | None) -> tuple[str, ...]:
-    return () if failure is None else (f"the trace is not valid to its end: {failure}",)
+def _failed(failure: TraceFormatError | None) -> str:
+    return "" if failure is None else f"the trace is not valid to its end: {failure}"
 
 
 def _reopened(source: Source) -> Callable[[], Source]:

@@ -48,7 +48,7 @@ def is_bystander(stack: Stack) -> bool:
 
 
 def way_of_ending(reason: str, waker: int | None, stack: Stack) -> Ending:
-    """By what a wait ended, by its reason and the goroutine that ran when it did, with its stack."""
+    """By what a wait ended, from its reason, and the goroutine that ran then with its stack."""
     found = _BY_REASON.get(reason)
     if found is not None:
         return found

@@ -7,10 +7,10 @@ from statistics import median
 from typing import Final
 
 from flightrec.errors import FlightRecorderError
-from flightrec.trace.explain.model import Subject, SubjectKind, Usual
-from flightrec.trace.explain.places import place_of
-from flightrec.trace.explain.survey import Kind, Survey, Task
 from flightrec.trace.nanoseconds import ns_text
+from flightrec.trace.why.model import Subject, SubjectKind, Usual
+from flightrec.trace.why.places import place_of
+from flightrec.trace.why.survey import Kind, Survey, Task
 
 __all__ = ["NotInTraceError", "outstanding", "task_subject", "tasks_named"]
 
@@ -109,7 +109,10 @@ def _task(survey: Survey) -> Subject | None:
         took = survey.duration(found)
         middle = int(median(survey.duration(task) for task in tasks))
         beyond = took - middle
-        if took >= _TIMES * middle and beyond >= _TASK_LEAST and (best is None or beyond > best[0]):
+        others = usual([survey.duration(task) for task in tasks if task is not found])
+        if others is None or took < _TIMES * middle or took < 1.5 * others.p90_ns:
+            continue
+        if beyond >= _TASK_LEAST and (best is None or beyond > best[0]):
             best = beyond, found, len(tasks)
     if best is None:
         return None
@@ -154,14 +157,17 @@ def _nothing(survey: Survey) -> Subject:
         found = slowest(survey, timed)
         same = [survey.duration(task) for task in timed if task.name == found.name]
         looked.append(
-            f"{len(timed)} task{'s' * (len(timed) > 1)}, of which the slowest, {found.name!r}, took "
-            f"{ns_text(survey.duration(found))} against a median of {ns_text(median(same))}"
+            f"{len(timed)} task{'s' * (len(timed) > 1)}, of which the slowest, {found.name!r}, "
+            f"took {ns_text(survey.duration(found))} against a median of {ns_text(median(same))}"
         )
     else:
         looked.append("no tasks")
     waits = sum(kind.times.build().count for kind in survey.kinds.values())
     looked.append(f"{waits} waits at {len(survey.kinds)} places")
-    for kind, what in ((survey.delays, "delays before running"), (survey.pauses, "stop-the-worlds")):
+    for kind, what in (
+        (survey.delays, "delays before running"),
+        (survey.pauses, "stop-the-worlds"),
+    ):
         times = kind.times.build()
         if times.count:
             looked.append(f"{times.count} {what}, at most {ns_text(times.max_ns)}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, NamedTuple
 
-from flightrec.trace.explain.model import (
+from flightrec.trace.why.model import (
     Cause,
     Certainty,
     Part,
@@ -14,7 +14,7 @@ from flightrec.trace.explain.model import (
     StepKind,
     Waker,
 )
-from flightrec.trace.explain.path import Leaf, Wait
+from flightrec.trace.why.path import Leaf, Wait
 
 __all__ = ["Builder"]
 
@@ -80,12 +80,21 @@ class _Node:
         return True
 
 
+class _StepSoFar(NamedTuple):
+    begin: int
+    end: int
+    goid: int
+    kind: StepKind
+    node: _Node | None
+    many: int
+
+
 class Builder:
     """Takes in the leaves of a path, the last one first."""
 
     def __init__(self) -> None:
         self._root = _Node(None, StepKind.WAITED)
-        self._steps: list[tuple[int, int, int, StepKind, _Node | None, int]] = []
+        self._steps: list[_StepSoFar] = []
         self._shortest = 0
 
     def add(self, leaves: Iterable[Leaf]) -> None:
@@ -110,7 +119,7 @@ class Builder:
             while above is not None:
                 above.ns += ns
                 above = above.parent
-            self._steps.append((leaf.begin, leaf.end, leaf.goid, leaf.kind, node, 1))
+            self._steps.append(_StepSoFar(leaf.begin, leaf.end, leaf.goid, leaf.kind, node, 1))
             if len(self._steps) > 2 * _STEPS:
                 self._join()
 
@@ -144,19 +153,24 @@ class Builder:
 
     def _join(self) -> None:
         """Join the shortest neighbouring steps until there are few enough."""
-        lengths = sorted(end - begin for begin, end, *_ in self._steps)
-        self._shortest = max(self._shortest, lengths[-_STEPS // 2])
-        joined: list[tuple[int, int, int, StepKind, _Node | None, int]] = []
+        while len(self._steps) > _STEPS:
+            self._shortest = max(1, 2 * self._shortest)
+            self._steps = self._joined(self._shortest)
+
+    def _joined(self, shortest: int) -> list[_StepSoFar]:
+        """The steps, with neighbours that are shorter than that joined."""
+        joined: list[_StepSoFar] = []
         for step in self._steps:
-            if joined and step[1] - step[0] < self._shortest:
+            if joined and step.end - step.begin < shortest:
                 before = joined[-1]
-                if before[4] is None or before[1] - before[0] < self._shortest:
-                    joined[-1] = (
-                        step[0], before[1], before[2], StepKind.SHORT, None, before[5] + step[5]
+                if before.node is None or before.end - before.begin < shortest:
+                    many = before.many + step.many
+                    joined[-1] = _StepSoFar(
+                        step.begin, before.end, before.goid, StepKind.SHORT, None, many
                     )
                     continue
             joined.append(step)
-        self._steps = joined
+        return joined
 
     def parts(
         self, sharers: Callable[[Wait], int]
@@ -171,7 +185,7 @@ class Builder:
             node, parent = pending.pop()
             node.index = len(parts)
             shared = 0
-            if node.longest_wait is not None and node.ns * 20 >= self._root.ns:
+            if node.longest_wait is not None and not parts:
                 shared = sharers(node.longest_wait)
             parts.append(
                 Part(
@@ -192,14 +206,20 @@ class Builder:
             )
             if node.children:
                 pending += [
-                    (child, node.index)
-                    for child in _by_size(node.children.values(), reverse=False)
+                    (child, node.index) for child in _by_size(node.children.values(), reverse=False)
                 ]
             else:
                 leaves.append(node)
         steps = tuple(
-            Step(begin, end, goid, kind, None if node is None else node.index, count)
-            for begin, end, goid, kind, node, count in reversed(self._steps)
+            Step(
+                step.begin,
+                step.end,
+                step.goid,
+                step.kind,
+                None if step.node is None else step.node.index,
+                step.many,
+            )
+            for step in reversed(self._steps)
         )
         return tuple(parts), steps, self._causes(leaves)
 

@@ -11,7 +11,8 @@ from array import array
 from bisect import bisect_left, bisect_right
 from typing import Final, NamedTuple
 
-from flightrec.trace.explain.lives import Lives, State
+from flightrec.trace.nanoseconds import ns_text
+from flightrec.trace.why.lives import Lives, State
 
 __all__ = ["Guess", "Writers"]
 
@@ -23,6 +24,15 @@ _NEAR: Final = 24
 
 # Below this share of wakes that a writer explains, it is not named.
 _LEAST: Final = 0.5
+
+# With so many wakes explained, a pair is known; with fewer, the goroutines' ages say more.
+_ENOUGH: Final = 5
+
+# The two ends of a connection begin at most so far apart (ns), and what is written arrives within
+# this time; how many writes are looked at.
+_APART: Final = 20_000_000
+_LATE: Final = 20_000_000
+_RECENT: Final = 400
 
 
 class Guess(NamedTuple):
@@ -51,8 +61,7 @@ class Writers:
                 number
                 for number in range(1, lives.stack_count)
                 if any(
-                    frame.function.startswith(_WRITES)
-                    for frame in lives.stack_numbered(number)[:8]
+                    frame.function.startswith(_WRITES) for frame in lives.stack_numbered(number)[:8]
                 )
             }
             code = State.RUNNING * 8 + State.SYSCALL
@@ -72,25 +81,70 @@ class Writers:
 
     def who_wrote(self, reader: int, begin: int, end: int) -> Guess | None:
         """Who wrote what ended a reader's wait on the network; None if that cannot be told."""
-        writes = self._writes()
-        lives = self._lives
+        self._writes()
         pair = self._pair(reader)
+        if pair is None or pair[1] < _ENOUGH:
+            young = self._by_age(reader, begin, end)
+            if young is not None:
+                return young
         if pair is None:
             return None
         writer, explained, wakes = pair
+        row = self._last_write(writer, end)
+        time = self._lives.times[row]
+        if time < begin or time >= end:
+            return None
+        support = f"it wrote before {explained} of {wakes} ends of such waits"
+        return Guess(writer, time, row, support)
+
+    def _last_write(self, writer: int, end: int) -> int:
+        """A writer's last write before a time, else its first."""
         rows = self._by_writer[writer]
-        at = bisect_left(rows, lives.row_at(end)) - 1
-        if at < 0 or not writes:
+        return rows[max(0, bisect_left(rows, self._lives.row_at(end)) - 1)]
+
+    def _by_age(self, reader: int, begin: int, end: int) -> Guess | None:
+        """Who wrote just before and is as old as the reader, as the two ends of a connection are.
+
+        Such a connection serves a request or two, so there is nothing to learn from.
+        """
+        lives = self._lives
+        born = self._born(reader)
+        if born is None:
             return None
-        row = rows[at]
-        if lives.times[row] < begin:
+        writes = self._writes()
+        last = bisect_left(writes, lives.row_at(end))
+        best: tuple[int, int, int] | None = None
+        seen: set[int] = set()
+        for at in range(last - 1, max(0, last - _RECENT) - 1, -1):
+            row = writes[at]
+            time = lives.times[row]
+            if time < max(begin, end - _LATE):
+                break
+            writer = lives.goids[row]
+            if writer == reader or writer in seen:
+                continue
+            seen.add(writer)
+            other = self._born(writer)
+            if other is None or abs(other - born) > _APART:
+                continue
+            cost = abs(other - born) + end - time
+            if best is None or cost < best[0]:
+                best = cost, writer, row
+        if best is None:
             return None
-        return Guess(
-            writer,
-            lives.times[row],
-            row,
-            f"it wrote before {explained} of {wakes} ends of such waits",
+        _, writer, row = best
+        time = lives.times[row]
+        apart = ns_text(abs((self._born(writer) or 0) - born))
+        support = (
+            f"it is as old as the reader to {apart} and wrote {ns_text(end - time)} before; "
+            f"{len(seen)} wrote about then"
         )
+        return Guess(writer, time, row, support)
+
+    def _born(self, goid: int) -> int | None:
+        """When a goroutine was created; None if that was before what was read."""
+        birth = self._lives.births.get(goid)
+        return None if birth is None else birth.time
 
     def _wakes(self, reader: int) -> list[tuple[int, int]]:
         """A reader's waits for the network: begin and end rows."""

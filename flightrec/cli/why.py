@@ -1,0 +1,101 @@
+"""``flightrec why``: the cause of what was slow."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+from typing import TYPE_CHECKING
+
+from flightrec.cli.events import Moment, moment
+
+if TYPE_CHECKING:
+    from flightrec.cli.options import Subparsers
+
+__all__ = ["configure", "run"]
+
+
+def configure(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "why",
+        help="why something was slow: its critical path and the cause",
+        description="Explain why something took as long as it did: where its time went, who ended "
+        "each of its waits, and what that one did meanwhile. Without options it explains what "
+        "stands out: the slowest task against the others of its name, else the longest wait, "
+        "delay or stop-the-world against its kind.",
+        epilog="Exit codes: 0 explained, or nothing stands out; 1 the trace is not valid, or has "
+        "not what was asked for; 2 wrong usage or environment.",
+    )
+    parser.add_argument("file", metavar="FILE")
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument(
+        "--task", metavar="NAME|ID", help="the slowest task of this name, or the one with this id"
+    )
+    what.add_argument("--slowest", action="store_true", help="the slowest task of all")
+    what.add_argument("--goroutine", type=int, metavar="N", help="this goroutine's time")
+    what.add_argument(
+        "--log", metavar="TEXT", help="the time up to the first log with this message"
+    )
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="only what went on then or later: 1.5s or 20ms after the start, or ns on the trace "
+        "clock",
+    )
+    parser.add_argument(
+        "--until", type=moment, metavar="TIME", help="only what went on then or earlier"
+    )
+    parser.add_argument("--stacks", action="store_true", help="print stacks as well")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object; times and durations in ns"
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Explain and print."""
+    from flightrec.cli.progress import ProgressFile
+    from flightrec.cli.tracefile import without_collector
+    from flightrec.errors import TraceFormatError
+    from flightrec.trace.why import NotInTraceError, explain
+    from flightrec.trace.why.text import WIDTH, explanation_text
+
+    with ProgressFile(args.file) as file, without_collector():
+        try:
+            explanation = explain(
+                file,
+                task=args.task,
+                slowest_task=args.slowest,
+                goroutine=args.goroutine,
+                log=args.log,
+                since=_time(args.since, args.file),
+                until=_time(args.until, args.file),
+            )
+        except TraceFormatError as exc:
+            file.clear()
+            print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)
+            return 1
+        except NotInTraceError as exc:
+            file.clear()
+            print(f"flightrec: {args.file}: {exc}", file=sys.stderr)
+            return 1
+    if args.json:
+        print(json.dumps(explanation.to_json(), indent=2))
+    else:
+        live = sys.stdout.isatty()
+        width = shutil.get_terminal_size((WIDTH, 24)).columns if live else WIDTH
+        print(explanation_text(explanation, width, stacks=args.stacks), end="")
+    return 1 if explanation.broken else 0
+
+
+def _time(when: Moment | None, path: str) -> int | None:
+    """A time on the trace clock."""
+    if when is None or not when.relative:
+        return None if when is None else when.ns
+    from flightrec import trace
+
+    with trace.read(path) as reader:
+        return when.on_clock(next(reader).time)

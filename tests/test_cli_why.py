@@ -1,0 +1,87 @@
+"""``flightrec why``: what it prints, and how it ends."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import flightrec
+from flightrec.cli import main
+from tests.conftest import MakeRecorder
+
+
+@pytest.fixture
+def snapshot(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder, tmp_path: Path) -> Path:
+    """Record quick tasks and a slow one, and write a snapshot."""
+    path = tmp_path / "s.trace"
+    with make_recorder(max_bytes=4 << 20) as recorder:
+        for _ in range(8):
+            with runtime.task("step"):
+                pass
+        with runtime.task("step"):
+            runtime.run("idle", duration=0.05)
+        recorder.write_to(path)
+    return path
+
+
+def test_picks_what_stands_out(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Without options the slowest task against its kind is explained."""
+    assert main(["why", str(snapshot)]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("Task ")
+    assert "'step' took" in out
+    assert "(median of 8 others" in out
+
+
+def test_json(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """``--json`` is one object."""
+    assert main(["why", str(snapshot), "--json", "--task", "step"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["subject"]["name"] == "step"
+    assert sum(cause["ns"] for cause in told["causes"]) == told["subject"]["duration_ns"]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--task", "nope"], "the trace has no task 'nope' there; its tasks are 'step'"),
+        (["--goroutine", "987654"], "the trace has no goroutine 987654"),
+        (["--log", "nope"], "the trace has no log 'nope'"),
+    ],
+)
+def test_missing(
+    options: list[str], said: str, snapshot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the trace does not have ends with 1 and a sentence."""
+    assert main(["why", str(snapshot), *options]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What is no trace ends with 1, and what is no file with 2."""
+    path = tmp_path / "no.trace"
+    path.write_bytes(b"this is not a trace at all")
+    assert main(["why", str(path)]) == 1
+    assert "not a valid trace" in capsys.readouterr().err
+    assert main(["why", str(tmp_path / "nothing")]) == 2
+
+
+def test_broken_tail(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A trace that is broken at its end is explained, says so and ends with 1."""
+    snapshot.write_bytes(snapshot.read_bytes() + b"\xff")
+    assert main(["why", str(snapshot)]) == 1
+    assert capsys.readouterr().out.startswith("Careful: ")
+
+
+def test_since(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Times count from the start of the trace."""
+    assert main(["why", str(snapshot), "--since", "10m"]) == 0
+    assert capsys.readouterr().out.startswith("Nothing stands out. Looked at: no tasks")
+
+
+def test_one_question(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two questions at once are wrong usage."""
+    assert main(["why", str(snapshot), "--slowest", "--task", "step"]) == 2
+    assert "not allowed with" in capsys.readouterr().err

@@ -1,0 +1,90 @@
+"""Records slow programs, each in a snapshot of its own: ``python -m tests.why.record LIB OUT``.
+
+A process has one Go library, so this is one of its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import flightrec
+
+_QUICK = 12
+_SLOW = 0.15
+
+
+def answer_late(server: socket.socket) -> None:
+    """Be the peer of the program ``network``."""
+    while True:
+        connection, _ = server.accept()
+        with connection:
+            if connection.recv(16) == b"slow":
+                time.sleep(_SLOW)
+            connection.sendall(b"x")
+
+
+def python_task(runtime: flightrec.GoRuntime) -> None:
+    """Python tasks, the last of which waits for a Go workload."""
+    for _ in range(_QUICK):
+        with runtime.task("request"):
+            pass
+    with runtime.task("request"):
+        time.sleep(_SLOW / 15)
+        runtime.run("work_for_python")
+        time.sleep(_SLOW / 15)
+
+
+def gil(runtime: flightrec.GoRuntime) -> None:
+    """Python tasks, during the last of which another thread keeps the GIL."""
+    for _ in range(_QUICK):
+        with runtime.task("request"), runtime.region("render"):
+            pass
+    begun = threading.Event()
+
+    def keep() -> None:
+        begun.set()
+        ctypes.PyDLL(None).usleep(round(_SLOW * 1e6))  # PyDLL: with the GIL
+
+    with runtime.task("request"), runtime.region("render"):
+        thread = threading.Thread(target=keep)
+        thread.start()
+        begun.wait()
+        thread.join()
+
+
+_PYTHON: dict[str, Callable[[flightrec.GoRuntime], None]] = {
+    "python_task": python_task,
+    "gil": gil,
+}
+
+
+def main() -> None:
+    """Record what the arguments name: NAME or NAME=JSON-ARGUMENTS."""
+    library, folder, *names = sys.argv[1:]
+    runtime = flightrec.load(library)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=answer_late, args=(server,), daemon=True).start()
+        host, port = server.getsockname()
+        for entry in names:
+            name, _, text = entry.partition("=")
+            arguments = json.loads(text) if text else {}
+            if name == "network":
+                arguments = {"address": f"{host}:{port}"}
+            recorder = flightrec.FlightRecorder(runtime, min_age=60.0, max_bytes=256 << 20)
+            with recorder:
+                if name in _PYTHON:
+                    _PYTHON[name](runtime)
+                else:
+                    runtime.run(name, **arguments)
+                recorder.write_to(Path(folder) / f"{name}.trace")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,205 @@
+"""What ``trace.explain`` is asked and answers."""
+
+from __future__ import annotations
+
+import dataclasses
+import gzip
+import io
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import flightrec
+from flightrec import trace
+from flightrec.trace.source import Source
+from flightrec.trace.why import NotInTraceError, StepKind, SubjectKind, explain
+from flightrec.trace.why.text import explanation_text
+from tests.conftest import MakeRecorder
+
+
+@pytest.fixture
+def slow_lock(corpus: Path) -> Path:
+    """Return the snapshot in which a request waits for a mutex."""
+    return corpus / "mutex_across_io.trace"
+
+
+def test_public() -> None:
+    """``flightrec.trace`` has it."""
+    assert trace.explain is explain
+
+
+@pytest.mark.parametrize("form", ["path", "bytes", "gzip", "file", "stream"])
+def test_sources(form: str, slow_lock: Path) -> None:
+    """A path, bytes, a gzip'd trace, a file and a stream that is read once explain the same."""
+
+    class Stream:
+        def __init__(self, data: bytes) -> None:
+            self._file = io.BytesIO(data)
+
+        def read(self, size: int, /) -> bytes:
+            return self._file.read(min(size, 1000))
+
+    data = slow_lock.read_bytes()
+    forms: dict[str, Source] = {
+        "path": slow_lock,
+        "bytes": data,
+        "gzip": gzip.compress(data),
+        "file": io.BytesIO(data),
+        "stream": Stream(data),
+    }
+    assert explain(forms[form]).to_json() == explain(slow_lock).to_json()
+
+
+def test_snapshot(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
+    """A snapshot in memory is explained as it is."""
+    recorder = make_recorder(max_bytes=1 << 20)
+    with recorder, runtime.task("the task"):
+        runtime.run("pingpong", duration=0.01)
+        explanation = explain(recorder.snapshot(), task="the task")
+    assert not explanation.subject.complete
+    assert "not ended in the window" in str(explanation)
+
+
+def test_task_by_number_and_name(slow_lock: Path) -> None:
+    """A task is found by its number, by its number as text, and the slowest by its name."""
+    slowest = explain(slow_lock, task="request").subject
+    assert slowest.duration_ns > 100_000_000
+    assert slowest.id is not None
+    assert explain(slow_lock, task=slowest.id).subject.begin_ns == slowest.begin_ns
+    assert explain(slow_lock, task=str(slowest.id)).subject.begin_ns == slowest.begin_ns
+    assert explain(slow_lock, slowest_task=True).subject.begin_ns == slowest.begin_ns
+
+
+def test_usual(slow_lock: Path) -> None:
+    """The others of the task's name are told, without the task itself."""
+    usual = explain(slow_lock).subject.usual
+    assert usual is not None
+    assert usual.count == 12
+    assert usual.median_ns < 10_000_000
+
+
+def test_goroutine(slow_lock: Path) -> None:
+    """A goroutine's time is its life, and what it waited for is its path."""
+    waiter = explain(slow_lock).subject.goid
+    explanation = explain(slow_lock, goroutine=waiter)
+    assert explanation.subject.kind is SubjectKind.GOROUTINE
+    assert explanation.subject.name == "main.request.func1"
+    assert explanation.causes[0].function == "main.slowRead"
+    assert sum(step.duration_ns for step in explanation.steps) == explanation.subject.duration_ns
+
+
+def test_until_cuts(slow_lock: Path) -> None:
+    """A goroutine's time is cut to what was asked for."""
+    subject = explain(slow_lock).subject
+    middle = (subject.begin_ns + subject.end_ns) // 2
+    explanation = explain(slow_lock, goroutine=subject.goid, since=middle, until=middle + 1000)
+    assert explanation.subject.duration_ns == 1000
+    assert sum(step.duration_ns for step in explanation.steps) == 1000
+    assert explanation.parts[-1].place is not None
+    assert explanation.parts[-1].place.function in {"main.slowRead", "main.(*cache).get"}
+
+
+def test_since_leaves_out(slow_lock: Path) -> None:
+    """Tasks that had ended before do not count."""
+    subject = explain(slow_lock).subject
+    assert explain(slow_lock, since=subject.end_ns + 1).subject.kind is SubjectKind.NOTHING
+    with pytest.raises(NotInTraceError, match="no task 'request' there"):
+        explain(slow_lock, task="request", since=subject.end_ns + 1)
+
+
+def test_log(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
+    """A log's task is explained; without a task, its goroutine's time up to it."""
+    with make_recorder(max_bytes=1 << 20) as recorder:
+        with runtime.task("work") as task:
+            runtime.run("pingpong", duration=0.01)
+            task.log("test", "inside")
+        runtime.log("test", "outside")
+        snapshot = bytes(recorder.snapshot())
+    inside = explain(snapshot, log="inside").subject
+    outside = explain(snapshot, log="outside").subject
+    with pytest.raises(NotInTraceError, match="no log 'nowhere'"):
+        explain(snapshot, log="nowhere")
+    assert (inside.kind, inside.name) == (SubjectKind.TASK, "work")
+    assert outside.kind is SubjectKind.LOG
+    assert outside.end_ns > inside.end_ns
+
+
+def test_what_is_missing(slow_lock: Path) -> None:
+    """What the trace does not have is named, with what it has."""
+    with pytest.raises(NotInTraceError, match="no task 'nope' there; its tasks are 'request'") as e:
+        explain(slow_lock, task="nope")
+    assert e.value.wanted == "nope"
+    with pytest.raises(NotInTraceError, match="no goroutine 999999"):
+        explain(slow_lock, goroutine=999_999)
+
+
+def test_one_question(slow_lock: Path) -> None:
+    """Two questions at once are refused, and so is a time that ends before it begins."""
+    with pytest.raises(ValueError, match="only one of"):
+        explain(slow_lock, task="request", slowest_task=True)
+    with pytest.raises(ValueError, match="until is before since"):
+        explain(slow_lock, since=2, until=1)
+
+
+def test_no_trace() -> None:
+    """What is no trace, or no source, fails as ``read`` does."""
+    with pytest.raises(flightrec.TraceFormatError):
+        explain(b"no trace at all, but long enough")
+    with pytest.raises(TypeError, match="not from int"):
+        explain(7)  # type: ignore[arg-type]
+
+
+def test_broken_tail(slow_lock: Path) -> None:
+    """A trace that is broken at its end is explained up to there, and the text says so first."""
+    explanation = explain(slow_lock.read_bytes() + b"\xff")
+    assert explanation.causes[0].function == "main.slowRead"
+    assert explanation.broken
+    assert str(explanation).startswith("Careful: the trace is not valid to its end")
+
+
+def test_json(slow_lock: Path) -> None:
+    """The JSON has the parts, causes and the text, and is plain."""
+    explanation = explain(slow_lock)
+    told = json.loads(json.dumps(explanation.to_json()))
+    assert told["causes"][0]["function"] == "main.slowRead"
+    assert told["subject"]["duration_ns"] == explanation.subject.duration_ns
+    assert told["parts"][1]["parent"] == 0
+    assert told["text"] == str(explanation)
+
+
+def test_immutable(slow_lock: Path) -> None:
+    """An explanation and what it is made of cannot be changed."""
+    explanation = explain(slow_lock)
+    for value in (explanation, explanation.subject, explanation.steps[0], explanation.parts[0]):
+        assert dataclasses.is_dataclass(value)
+        with pytest.raises(dataclasses.FrozenInstanceError):
+            setattr(value, dataclasses.fields(value)[0].name, None)
+
+
+def test_never_ended(runtime: flightrec.GoRuntime, corpus: Path) -> None:
+    """A wait that has not ended is said to be one, with what cannot be known."""
+    subject = explain(corpus / "cond.trace").subject
+    explanation = explain(
+        corpus / "cond.trace", goroutine=subject.goid, until=subject.end_ns - 50_000_000
+    )
+    assert explanation.parts[0].kind in (StepKind.WAITED, StepKind.BLOCKED)
+    assert "sync.Cond" in str(explanation)
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+@pytest.mark.parametrize("program", ["chain", "gc_assist", "deadline", "uniform"])
+def test_width(width: int, program: str, corpus: Path) -> None:
+    """No line is wider than asked for."""
+    explanation = explain(corpus / f"{program}.trace")
+    for line in explanation_text(explanation, width).splitlines():
+        assert len(line) <= width, line
+
+
+def test_stacks(slow_lock: Path) -> None:
+    """With stacks, the text has the waiter's, the holder's and where the holder was."""
+    text = explanation_text(explain(slow_lock), 120, stacks=True)
+    assert re.search(r"sync\.\(\*Mutex\)\.Lock  \S+mutex\.go:\d+", text)
+    assert re.search(r"sync\.\(\*Mutex\)\.Unlock  \S+mutex\.go:\d+", text)
+    assert re.search(r"syscall\.read  \S+\.go:\d+", text)
