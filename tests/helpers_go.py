@@ -111,11 +111,7 @@ def build_test_library(
     go.require_c_compiler()
     sources = [
         path
-<<<<<<< HEAD
-        for folder in (TEST_LIBRARY_SOURCE, ROOT / "gobridge", ROOT / "flightrec" / "gobuild")
-=======
-        for folder in (source, ROOT / "gobridge")
->>>>>>> 2defe33 (flightrec why and trace.explain: the cause of what was slow, tried on a corpus of slow programs)
+        for folder in (source, ROOT / "gobridge", ROOT / "flightrec" / "gobuild")
         for path in sorted(folder.rglob("*"))
         if path.suffix in {".go", ".c", ".h", ".mod", ".py"} and not path.name.endswith("_test.go")
     ]
@@ -132,19 +128,7 @@ def build_test_library(
         elif old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
             old.unlink()
     built = folder / f"{os.getpid()}" / library.name
-<<<<<<< HEAD
-    build_bridge(built, go, ".", folder=TEST_LIBRARY_SOURCE)
-=======
-    go.run(
-        "build",
-        "-buildmode=c-shared",
-        "-o",
-        built,
-        ".",
-        cwd=source,
-        env={"GOFLAGS": "-mod=mod", "GOTOOLCHAIN": "local", "GOPROXY": "off", "CGO_ENABLED": "1"},
-    )
->>>>>>> 2defe33 (flightrec why and trace.explain: the cause of what was slow, tried on a corpus of slow programs)
+    build_bridge(built, go, ".", folder=source)
     built.replace(library)
     shutil.rmtree(built.parent)
     return library
