@@ -18,8 +18,10 @@ __all__ = [
     "is_c_thread",
     "is_program_frame",
     "is_recorder_goroutine",
+    "is_recorder_pause",
     "is_runtime_goroutine",
     "is_standard_library",
+    "is_system_goroutine",
     "is_way_into_go",
     "package",
     "program_frame",
@@ -84,6 +86,11 @@ def is_bridge(function: str) -> bool:
     return path == _BRIDGE or path.startswith(_BRIDGE + "/")
 
 
+def is_recorder_pause(reason: str) -> bool:
+    """Whether the world is stopped for this reason only to begin or end a recording."""
+    return reason in ("start trace", "stop trace")
+
+
 @lru_cache(maxsize=4096)
 def is_program_frame(function: str, file: str = "") -> bool:
     """Whether a frame is the program's code: not the standard library's, the bridge's or cgo's.
@@ -145,3 +152,9 @@ def is_recorder_goroutine(name: str) -> bool:
     if name.startswith(_BRIDGE_RUNS_PROGRAM):
         return False
     return is_bridge(name) or package(name) == "runtime/trace"
+
+
+@lru_cache(maxsize=4096)
+def is_system_goroutine(name: str) -> bool:
+    """Whether a goroutine that starts with this function is the runtime's or the recorder's."""
+    return is_runtime_goroutine(name) or is_recorder_goroutine(name)

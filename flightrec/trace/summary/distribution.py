@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from operator import mul
 from typing import Final
 
 __all__ = ["Distribution", "DistributionBuilder"]
@@ -53,6 +54,21 @@ class Distribution:
                 return max(lower, self.min_ns)
         return self.max_ns
 
+    def plus(self, other: Distribution) -> Distribution:
+        """The durations of both."""
+        if not other.count or not self.count:
+            return self if self.count else other
+        buckets = dict(self.buckets)
+        for lower, count in other.buckets:
+            buckets[lower] = buckets.get(lower, 0) + count
+        return Distribution(
+            self.count + other.count,
+            self.total_ns + other.total_ns,
+            min(self.min_ns, other.min_ns),
+            max(self.max_ns, other.max_ns),
+            tuple(sorted(buckets.items())),
+        )
+
     def count_at_least(self, ns: int) -> int:
         """How many lasted about ``ns`` or longer, in whole buckets."""
         return sum(count for lower, count in self.buckets if lower >= _bucket(ns))
@@ -85,16 +101,24 @@ class DistributionBuilder:
         pending = self.pending
         if len(pending) < at_least:
             return
-        low, high = min(pending), max(pending)
+        # Durations are multiples of the trace clock's unit, so there are few different ones.
+        counted = Counter(pending)
+        low, high = min(counted), max(counted)
         self._min = min(self._min, low) if self._count else low
         self._max = max(self._max, high)
         self._count += len(pending)
-        self._total += sum(pending)
+        self._total += sum(map(mul, counted.keys(), counted.values()))
         buckets = self._buckets
-        for ns, count in Counter(pending).items():
-            lower = _bucket(ns)
+        for ns, count in counted.items():
+            shift = ns.bit_length() - _BITS  # as _bucket does
+            lower = ns >> shift << shift if shift > 0 else ns
             buckets[lower] = buckets.get(lower, 0) + count
         pending.clear()
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return self._count + len(self.pending)
 
     def build(self) -> Distribution:
         """The distribution so far."""

@@ -2,92 +2,23 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable
 from types import MappingProxyType
 from typing import Final, TypeAlias
 
 from flightrec.trace.program import is_runtime_goroutine
-from flightrec.trace.stacks import NO_STACK, Frame, Stack
+from flightrec.trace.stacks import NO_STACK
 from flightrec.trace.states import GoState
+from flightrec.trace.summary.blocking import Place
 from flightrec.trace.summary.model import (
     NOTHING,
-    BlockingStack,
     ExecutionStats,
     FunctionSummary,
     GoroutineSummary,
     RegionSummary,
 )
 
-__all__ = ["Blocking", "FunctionTotals", "Goroutine", "OpenRegion", "Wait", "resolved"]
-
-
-def resolved(stack: Stack) -> Stack:
-    """The same stack without its generation's tables, which it would keep in memory."""
-    return Stack.of(*stack.frames) if stack else NO_STACK
-
-
-class Wait:
-    """How long goroutines waited in one place for one reason."""
-
-    __slots__ = ("count", "max", "reason", "stack", "total")
-
-    def __init__(self, reason: str, stack: Stack) -> None:
-        self.reason = reason
-        self.stack = stack
-        self.count = self.total = self.max = 0
-
-
-class Blocking:
-    """Every place where goroutines blocked.
-
-    ``known`` finds one by its stack's identity, which is much cheaper than by its frames, but
-    holds for one generation only: each has its own stack objects.
-    """
-
-    __slots__ = ("_alive", "_all", "known")
-
-    def __init__(self) -> None:
-        self.known: dict[int, Wait] = {}
-        self._all: dict[tuple[str, tuple[Frame, ...]], Wait] = {}
-        # An id is one object's only for as long as that lives.
-        self._alive: list[Stack] = []
-
-    def wait(self, reason: str, stack: Stack) -> Wait:
-        """The place for a stack, looked up the long way. Makes it known."""
-        key = reason, stack.frames
-        found = self._all.get(key)
-        if found is None:
-            found = self._all[key] = Wait(reason, resolved(stack))
-        self.known[id(stack)] = found
-        self._alive.append(stack)
-        return found
-
-    def next_generation(self) -> None:
-        """Forget the stacks' identities."""
-        self.known.clear()
-        self._alive.clear()
-
-    def build(self, waiting: list[tuple[Wait, int]]) -> tuple[BlockingStack, ...]:
-        """All places, those ``waiting`` now, and for how long, counted in."""
-        open_waits: defaultdict[Wait, list[int]] = defaultdict(list)
-        for wait, ns in waiting:
-            open_waits[wait].append(ns)
-        out = []
-        for wait in self._all.values():
-            now = open_waits.get(wait, [])
-            if wait.count or now:
-                out.append(
-                    BlockingStack(
-                        wait.reason,
-                        wait.stack,
-                        wait.count + len(now),
-                        wait.total + sum(now),
-                        max(wait.max, *now) if now else wait.max,
-                    )
-                )
-        out.sort(key=lambda place: -place.total_ns)
-        return tuple(out)
+__all__ = ["FunctionTotals", "Goroutine", "OpenRegion"]
 
 
 #: A goroutine's stats at one moment, in the order of ExecutionStats. A plain tuple of numbers and
@@ -185,12 +116,14 @@ class Goroutine:
 
     __slots__ = (
         "blocked",
+        "call",
         "closed",
         "created",
         "created_in_trace",
         "creation_stack",
         "ended",
         "execution",
+        "fresh",
         "goid",
         "name",
         "parent",
@@ -201,6 +134,7 @@ class Goroutine:
         "regions",
         "regions_open",
         "runnable",
+        "scheduled",
         "since",
         "started",
         "state",
@@ -210,14 +144,20 @@ class Goroutine:
         "wait",
     )
 
-    def __init__(self, goid: int | None, created: int, state: GoState) -> None:
+    def __init__(
+        self, goid: int | None, created: int, state: GoState, scheduled: Callable[[int], None]
+    ) -> None:
         self.goid = goid
+        #: Takes how long it was ready before it ran.
+        self.scheduled = scheduled
         self.name = ""
         self.created = self.since = created
         self.created_in_trace = False
         self.parent: int | None = None
         self.creation_stack = NO_STACK
         self.started: int | None = None
+        #: Whether its name or its start is still to be found out.
+        self.fresh = True
         self.ended: int | None = None
         self.state = state
         #: Whether it ended or blocked for ever; the stats are final then.
@@ -226,8 +166,9 @@ class Goroutine:
         self.blocked: dict[str, int] | None = None
         self.ranges: dict[str, int] | None = None
         self.ranges_open: dict[str, int] | None = None
-        #: Where it waits.
-        self.wait: Wait | None = None
+        #: Where it waits, and where it made its syscall.
+        self.wait: Place | None = None
+        self.call: Place | None = None
         #: The proc it went into its syscall with, and when it lost that.
         self.proc: int | None = None
         self.proc_lost: int | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-from flightrec.trace.program import is_recorder_goroutine, is_runtime_goroutine
+from flightrec.trace.program import is_system_goroutine
 from flightrec.trace.stacks import Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import Distribution
@@ -28,6 +28,7 @@ __all__ = [
     "GoroutineCount",
     "GoroutineSummary",
     "LoggedMessage",
+    "Longest",
     "Pause",
     "RegionSummary",
     "SampledStack",
@@ -159,7 +160,7 @@ class GoroutineSummary:
     @property
     def system(self) -> bool:
         """Whether it is one of the runtime's own, or only serves the recording."""
-        return is_runtime_goroutine(self.name) or is_recorder_goroutine(self.name)
+        return is_system_goroutine(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +175,7 @@ class FunctionSummary:
     @property
     def system(self) -> bool:
         """Whether they are the runtime's own, or only serve the recording."""
-        return is_runtime_goroutine(self.name) or is_recorder_goroutine(self.name)
+        return is_system_goroutine(self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,14 +275,36 @@ class SchedulingDelay:
 
 
 @dataclass(frozen=True, slots=True)
+class Longest:
+    """The longest of several things of one kind: when it began, and on which goroutine.
+
+    ``name`` is the goroutine's start function. ``ended`` is false for what went on at the trace's
+    end; its duration is up to there. ``task`` is the task's id where it is one.
+    """
+
+    goroutine: int | None
+    name: str
+    begin_ns: int
+    duration_ns: int
+    ended: bool = True
+    task: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BlockingStack:
-    """Where goroutines blocked, why, how often and how long; waits that go on included."""
+    """Where goroutines blocked, why, how often and how long; waits that go on included.
+
+    Of syscalls the ``reason`` is ``"syscall"``. ``durations`` are of those that ended, and
+    ``longest`` is the longest of all.
+    """
 
     reason: str
     stack: Stack
     count: int
     total_ns: int
     max_ns: int
+    durations: Distribution
+    longest: Longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -325,12 +348,14 @@ class Summary:
     Python thread) that calls it the goroutine id of one that has left, so an id may have several
     lives: ``goroutines`` has the last one, and ``earlier_lives`` those before it, oldest first.
     ``region_durations`` and ``task_durations`` are by name, of those whose ends are both in the
-    trace. ``functions`` are sorted by execution time, ``blocking`` by time, ``samples`` by count
-    and ``delays`` by duration, the greatest first; only ``delays`` is cut off. ``scheduling`` is
-    how long goroutines were ready before they ran; one that was so before the trace counts from its
-    begin. ``ranges`` are how long the runtime's own took (the mark phase, sweeps, mark assists,
-    stop-the-worlds), by name, of those whose ends are both in the trace. ``metrics`` are the
-    runtime's, by name.
+    trace; ``longest_regions`` and ``longest_tasks``, by name too, count what has not ended.
+    ``functions`` are sorted by execution time, ``blocking`` and ``syscalls`` by time, ``samples``
+    by count and ``delays`` by duration, the greatest first; only ``delays`` is cut off.
+    ``scheduling`` is how long goroutines were ready before they ran; one that was so before the
+    trace counts from its begin. ``program_scheduling`` and ``program_delays`` leave out the
+    goroutines of the runtime and the recorder. ``ranges`` are how long the runtime's own took (the
+    mark phase, sweeps, mark assists, stop-the-worlds), by name, of those whose ends are both in
+    the trace. ``metrics`` are the runtime's, by name.
 
     Without details ``goroutines`` and ``tasks`` are empty, and so are the regions.
     """
@@ -346,7 +371,10 @@ class Summary:
     goroutine_counts: tuple[GoroutineCount, ...]
     scheduling: Distribution
     delays: tuple[SchedulingDelay, ...]
+    program_scheduling: Distribution
+    program_delays: tuple[SchedulingDelay, ...]
     blocking: tuple[BlockingStack, ...]
+    syscalls: tuple[BlockingStack, ...]
     pauses: tuple[Pause, ...]
     gc_cycles: tuple[GCCycle, ...]
     ranges: Mapping[str, Distribution]
@@ -354,6 +382,8 @@ class Summary:
     tasks: Mapping[int, TaskSummary]
     task_durations: Mapping[str, Distribution]
     region_durations: Mapping[str, Distribution]
+    longest_tasks: Mapping[str, Longest]
+    longest_regions: Mapping[str, Longest]
     samples: tuple[SampledStack, ...]
 
     @property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
@@ -29,20 +28,17 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
+from flightrec.trace.program import is_system_goroutine
 from flightrec.trace.python import is_region, start_function
 from flightrec.trace.reader import Reader, read
 from flightrec.trace.source import HasBytes, Source, WritesItself
 from flightrec.trace.stacks import NO_STACK, Frame, Stack
 from flightrec.trace.states import GoState, ProcState
+from flightrec.trace.summary.blocking import SYSCALL, Blocked, Blocking, Place, resolved
 from flightrec.trace.summary.counts import CountsBuilder
+from flightrec.trace.summary.delays import DelaysBuilder
 from flightrec.trace.summary.distribution import Distribution, DistributionBuilder
-from flightrec.trace.summary.goroutines import (
-    Blocking,
-    FunctionTotals,
-    Goroutine,
-    OpenRegion,
-    resolved,
-)
+from flightrec.trace.summary.goroutines import FunctionTotals, Goroutine, OpenRegion
 from flightrec.trace.summary.model import (
     GC_MARK,
     GOAL_METRIC,
@@ -51,10 +47,10 @@ from flightrec.trace.summary.model import (
     GenerationSummary,
     GoroutineSummary,
     LoggedMessage,
+    Longest,
     Pause,
     RegionSummary,
     SampledStack,
-    SchedulingDelay,
     Summary,
     TaskSummary,
 )
@@ -64,11 +60,11 @@ from flightrec.trace.summary.tasks import OpenTask
 
 __all__ = ["Summarizer", "summarize"]
 
-# How many of the longest scheduling delays a summary tells of.
-_DELAYS: Final = 20
-
 # Events of an iterable are gone through in lists of so many.
 _CHUNK: Final = 4096
+
+# So many durations are counted together.
+_FOLD: Final = 1 << 14
 
 _STW: Final = "stop-the-world ("
 
@@ -129,13 +125,18 @@ class Summarizer:
         self._generations: list[tuple[Generation, int, int]] = []
 
         self._gs: dict[int | None, Goroutine] = {}
-        # Those before them with the same ids.
-        self._earlier: dict[int | None, list[Goroutine]] = {}
+        # With details, those that are gone.
+        self._ended: dict[int | None, list[Goroutine]] = {}
         self._functions: dict[str, FunctionTotals] = {}
         self._numbers = CountsBuilder()
+        # The program's, and that of the goroutines of the runtime and the recorder.
         self._scheduling = DistributionBuilder()
-        self._delays: list[tuple[int, int, int, Goroutine]] = []
+        self._system_scheduling = DistributionBuilder()
+        self._delays = DelaysBuilder()
         self._blocking = Blocking()
+        self._calls = Blocking()
+        self._fold_at = _FOLD
+        self._fold_all_at = 16 * _FOLD
         # Which goroutine is in a syscall with a proc.
         self._syscalling: dict[int | None, int | None] = {}
 
@@ -155,6 +156,8 @@ class Summarizer:
         self._python_threads = PythonThreads()
         self._task_durations: dict[str, DistributionBuilder] = {}
         self._region_durations: dict[str, DistributionBuilder] = {}
+        self._longest_tasks: dict[str, Longest] = {}
+        self._longest_regions: dict[str, Longest] = {}
         self._samples: dict[tuple[Frame, ...], int] = {}
 
     def add(self, events: Iterable[Event]) -> None:
@@ -188,10 +191,9 @@ class Summarizer:
             self._first = self._sync = chunk[0].time
         handlers = _HANDLERS
         gs, syscalling = self._gs, self._syscalling
-        waits = self._blocking.known
-        scheduled = self._scheduling.pending.append
-        delays = self._delays
-        long_delay = delays[0][0] if len(delays) >= _DELAYS else -1
+        waits, calls = self._blocking.known, self._calls.known
+        system_scheduled = self._system_scheduling.pending.append
+        long_delay = self._delays.least
         numbers = self._numbers
         n_running, n_runnable, n_syscall = numbers.running, numbers.runnable, numbers.syscall
         sample_at = numbers.next
@@ -211,8 +213,8 @@ class Summarizer:
                 continue
             time, goroutine, proc, _, cause, _, goid, old, new, reason, stack = event
             g = gs.get(goid)
-            if g is None or old is new or old is not_exist:
-                if old is new and g is not None:
+            if g is None or old is new:
+                if g is not None:
                     continue  # Its status is told once a generation.
                 if old is not_exist:
                     g = self._create(goid, time, goroutine, cause)
@@ -236,9 +238,9 @@ class Summarizer:
                 waited = time - g.since
                 g.runnable += waited
                 if new is running:
-                    scheduled(waited)
+                    g.scheduled(waited)
                     if waited > long_delay:
-                        long_delay = self._delayed(waited, g)
+                        long_delay = self._delays.add(waited, g)
             elif old is running:
                 n_running -= 1
                 g.execution += time - g.since
@@ -246,22 +248,27 @@ class Summarizer:
                 wait = g.wait
                 waited = time - g.since
                 if wait is not None:
-                    wait.count += 1
-                    wait.total += waited
-                    if waited > wait.max:
-                        wait.max = waited
+                    wait.add(waited)
+                    if waited > wait.longest:
+                        wait.longer(waited, g)
                     g.wait = None
                     blocked = g.blocked
-                    if blocked is None:
-                        g.blocked = {wait.reason: waited}
-                    elif wait.reason in blocked:
-                        blocked[wait.reason] += waited
+                    reason_before = wait.reason
+                    if blocked is not None and reason_before in blocked:
+                        blocked[reason_before] += waited
                     else:
-                        blocked[wait.reason] = waited
+                        g.add_blocked(reason_before, waited)
                 else:
                     g.add_blocked("", waited)
             elif old is syscall:
                 n_syscall -= 1
+                call = g.call
+                if call is not None:
+                    g.call = None
+                    waited = time - g.since
+                    call.add(waited)
+                    if waited > call.longest:
+                        call.longer(waited, g)
                 lost = g.proc_lost
                 if lost is None:
                     g.syscall += time - g.since
@@ -272,21 +279,25 @@ class Summarizer:
                 # Go's summary forgets the proc's goroutine here even if it is another by now.
                 syscalling.pop(g.proc, None)
 
-            if not g.name and stack:
-                g.name = start_function(stack)
+            if g.fresh:
+                if not g.name and stack:
+                    g.name = start_function(stack)
+                    if is_system_goroutine(g.name):
+                        g.scheduled = system_scheduled
+                if new is running and g.started is None:
+                    g.started = time
+                g.fresh = g.started is None or not g.name
             g.since = time
             g.state = new
 
             if new is running:
                 n_running += 1
-                if g.started is None:
-                    g.started = time
                 if time >= sample_at:
                     sample_at = numbers.sample(time, n_running, n_runnable, n_syscall)
             elif new is waiting:
                 found = waits.get(id(stack))
                 if found is None or found.reason != reason:
-                    found = self._blocking.wait(reason, stack)
+                    found = self._blocking.place(reason, stack)
                 g.wait = found
                 if reason == "forever":
                     g.close(time)
@@ -294,6 +305,7 @@ class Summarizer:
                 n_runnable += 1
             elif new is syscall:
                 n_syscall += 1
+                g.call = calls.get(id(stack)) or self._calls.place(SYSCALL, stack)
                 g.proc = proc
                 syscalling[proc] = goid
             elif new is not_exist:
@@ -302,17 +314,28 @@ class Summarizer:
         self._seen += len(chunk)
         self._counts[transition] += len(chunk) - others
         self._last = chunk[-1].time
-        self._scheduling.fold(at_least=1 << 14)
+        self._scheduling.fold(at_least=_FOLD)
+        self._system_scheduling.fold(at_least=_FOLD)
+        if self._seen >= self._fold_at:
+            self._fold_at = self._seen + _FOLD
+            # Counting many together is quickest; but what waits to be counted takes memory.
+            at_least = _FOLD if self._seen < self._fold_all_at else 1
+            self._blocking.fold(at_least)
+            self._calls.fold(at_least)
+            if at_least == 1:
+                self._fold_all_at = self._seen + 16 * _FOLD
         numbers.running, numbers.runnable, numbers.syscall = n_running, n_runnable, n_syscall
 
     # Goroutines.
 
     def _find(self, goid: int | None, state: GoState, event: GoroutineTransition) -> Goroutine:
         """A goroutine that was there before, and in this state since the last sync event."""
-        g = self._gs[goid] = Goroutine(goid, self._sync, state)
+        g = self._gs[goid] = self._goroutine(goid, self._sync, state)
         self._numbers.found(state, event.time)
         stack = event.transition_stack
         g.name = start_function(stack)
+        if is_system_goroutine(g.name):
+            g.scheduled = self._system_scheduling.pending.append
         if state is GoState.SYSCALL or state is GoState.RUNNING:
             self._python_threads.add(event.thread, g)
         if state is not event.to_state:
@@ -321,8 +344,9 @@ class Summarizer:
             g.started = event.time
         elif state is GoState.WAITING:
             reason = event.reason if state is event.to_state else ""
-            g.wait = self._blocking.wait(reason, stack)
+            g.wait = self._blocking.place(reason, stack)
         elif state is GoState.SYSCALL:
+            g.call = self._calls.place(SYSCALL, stack)
             g.proc = event.proc
             self._syscalling[event.proc] = goid
             if event.proc is None:
@@ -333,14 +357,8 @@ class Summarizer:
         return g
 
     def _create(self, goid: int | None, time: int, parent: int | None, stack: Stack) -> Goroutine:
-        """A goroutine that comes to be; where its id was used before, another one."""
-        before = self._gs.get(goid)
-        if before is not None:
-            if not before.closed:  # Only where events are missing.
-                before.close(time)
-            self._earlier.setdefault(goid, []).append(before)
-            self._functions.setdefault(before.name, FunctionTotals()).add(before, time)
-        g = self._gs[goid] = Goroutine(goid, time, GoState.NOT_EXIST)
+        """A goroutine that comes to be."""
+        g = self._gs[goid] = self._goroutine(goid, time, GoState.NOT_EXIST)
         g.created_in_trace = True
         g.parent = parent
         self._numbers.total += 1
@@ -353,21 +371,15 @@ class Summarizer:
         return g
 
     def _end(self, g: Goroutine, time: int) -> None:
-        """A goroutine that is gone."""
+        """A goroutine that is gone. Its id may be used again."""
         g.close(time)
-        if not self._details:
-            self._functions.setdefault(g.name, FunctionTotals()).add(g, time)
-            del self._gs[g.goid]
+        self._functions.setdefault(g.name, FunctionTotals()).add(g, time)
+        del self._gs[g.goid]
+        if self._details:
+            self._ended.setdefault(g.goid, []).append(g)
 
-    def _delayed(self, waited: int, g: Goroutine) -> int:
-        """Note one of the longest delays; return how long the next one has to be."""
-        delays = self._delays
-        entry = (waited, g.since, self._seen, g)
-        if len(delays) < _DELAYS:
-            heapq.heappush(delays, entry)
-        else:
-            heapq.heapreplace(delays, entry)
-        return delays[0][0] if len(delays) == _DELAYS else -1
+    def _goroutine(self, goid: int | None, since: int, state: GoState) -> Goroutine:
+        return Goroutine(goid, since, state, self._scheduling.pending.append)
 
     def _proc(self, event: ProcTransition) -> None:
         if event.to_state is ProcState.IDLE and event.from_state is not ProcState.IDLE:
@@ -382,6 +394,7 @@ class Summarizer:
         self._sync = event.time
         self._generations.append((event.generation, event.time, index))
         self._blocking.next_generation()
+        self._calls.next_generation()
 
     # Ranges.
 
@@ -509,10 +522,21 @@ class Summarizer:
             return  # It began before the trace, and nothing says what it was called.
         task = self._task(event.task, event.goroutine)
         if task.begin is not None and task.end is None:
-            _builder(self._task_durations, task.name).add(event.time - task.begin)
+            took = event.time - task.begin
+            _builder(self._task_durations, task.name).add(took)
+            longest = self._longest_tasks.get(task.name)
+            if longest is None or took > longest.duration_ns:
+                self._longest_tasks[task.name] = self._longest_task(task, took)
         task.end = event.time
         if not self._details:
             del self._tasks[event.task]
+
+    def _longest_task(self, task: OpenTask, took: int, *, ended: bool = True) -> Longest:
+        goid = next(iter(task.goroutines), None)
+        assert task.begin is not None
+        g = self._gs.get(goid)
+        name = "" if g is None else g.name
+        return Longest(goid, name, task.begin, took, ended, task.id)
 
     def _log(self, event: Log) -> None:
         if self._python_threads.take(event):
@@ -531,7 +555,8 @@ class Summarizer:
         g = self._gs.get(event.goroutine)
         if g is None:
             # Only where the events begin in the middle of a trace.
-            g = self._gs[event.goroutine] = Goroutine(event.goroutine, self._sync, GoState.RUNNING)
+            g = self._goroutine(event.goroutine, self._sync, GoState.RUNNING)
+            self._gs[event.goroutine] = g
             self._numbers.found(GoState.RUNNING, event.time)
             self._numbers.running += 1
         return g
@@ -556,7 +581,13 @@ class Summarizer:
                 self._task(event.task, event.goroutine).add_region(region)
         region.end = event.time
         if region.begin is not None and not region.inherited:
-            _builder(self._region_durations, region.name).add(event.time - region.begin)
+            took = event.time - region.begin
+            _builder(self._region_durations, region.name).add(took)
+            longest = self._longest_regions.get(region.name)
+            if longest is None or took > longest.duration_ns:
+                self._longest_regions[region.name] = Longest(
+                    g.goid, g.name, region.begin, took, task=region.task
+                )
         if self._details:
             region.close(g.snapshot(event.time))
             g.keep_region(region)
@@ -576,11 +607,18 @@ class Summarizer:
         functions = {name: totals.copy() for name, totals in self._functions.items()}
         for g in gs:
             functions.setdefault(g.name, FunctionTotals()).add(g, now)
-        waits = [
-            (g.wait, now - g.since)
+        waits: list[tuple[Place, Blocked]] = [
+            (g.wait, g)
             for g in gs
             if g.wait is not None and g.state is GoState.WAITING and not g.closed
         ]
+        calls: list[tuple[Place, Blocked]] = [
+            (g.call, g)
+            for g in gs
+            if g.call is not None and g.state is GoState.SYSCALL and not g.closed
+        ]
+        scheduling = self._scheduling.build()
+        delays, program_delays = self._delays.build()
         cycles = self._cycles if self._cycle is None else [*self._cycles, self._cycle]
         goroutines, earlier, tasks = self._detailed(now) if self._details else ({}, {}, {})
         return Summary(
@@ -600,14 +638,12 @@ class Summarizer:
                 )
             ),
             goroutine_counts=self._numbers.build(now) if self._first is not None else (),
-            scheduling=self._scheduling.build(),
-            delays=tuple(
-                SchedulingDelay(g.goid, g.name, begin, waited)
-                for waited, begin, _, g in sorted(
-                    self._delays, key=lambda entry: (-entry[0], entry[1])
-                )
-            ),
-            blocking=self._blocking.build(waits),
+            scheduling=scheduling.plus(self._system_scheduling.build()),
+            delays=delays,
+            program_scheduling=scheduling,
+            program_delays=program_delays,
+            blocking=self._blocking.build(waits, now),
+            syscalls=self._calls.build(calls, now),
             pauses=tuple(self._pauses),
             gc_cycles=tuple(cycles),
             ranges=_built(self._ranges),
@@ -617,11 +653,37 @@ class Summarizer:
             tasks=MappingProxyType(tasks),
             task_durations=_built(self._task_durations),
             region_durations=_built(self._region_durations),
+            longest_tasks=MappingProxyType(self._longest_open_tasks(now)),
+            longest_regions=MappingProxyType(self._longest_open_regions(now)),
             samples=tuple(
                 SampledStack(Stack.of(*frames), count)
                 for frames, count in sorted(self._samples.items(), key=lambda entry: -entry[1])
             ),
         )
+
+    def _longest_open_tasks(self, now: int) -> dict[str, Longest]:
+        """The longest task of each name, those that go on included."""
+        found = dict(self._longest_tasks)
+        for task in self._tasks.values():
+            if task.begin is None or task.end is not None:
+                continue
+            took, longest = now - task.begin, found.get(task.name)
+            if longest is None or took > longest.duration_ns:
+                found[task.name] = self._longest_task(task, took, ended=False)
+        return found
+
+    def _longest_open_regions(self, now: int) -> dict[str, Longest]:
+        found = dict(self._longest_regions)
+        for g in self._gs.values():
+            for region in g.regions_open or ():
+                if region.inherited or region.begin is None:
+                    continue
+                took, longest = now - region.begin, found.get(region.name)
+                if longest is None or took > longest.duration_ns:
+                    found[region.name] = Longest(
+                        g.goid, g.name, region.begin, took, ended=False, task=region.task
+                    )
+        return found
 
     def _detailed(
         self, now: int
@@ -639,11 +701,15 @@ class Summarizer:
                 summary = built[region] = region.build(None if g is None else g.snapshot(now))
             return summary
 
-        goroutines = {goid: g.build(now, region_summary) for goid, g in self._gs.items()}
-        earlier = {
-            goid: tuple(g.build(now, region_summary) for g in lives)
-            for goid, lives in self._earlier.items()
+        lives = {goid: list(gone) for goid, gone in self._ended.items()}
+        for goid, g in self._gs.items():
+            lives.setdefault(goid, []).append(g)
+        summaries = {
+            goid: tuple(g.build(now, region_summary) for g in found)
+            for goid, found in sorted(lives.items(), key=lambda entry: entry[1][0].created)
         }
+        goroutines = {goid: found[-1] for goid, found in summaries.items()}
+        earlier = {goid: found[:-1] for goid, found in summaries.items() if len(found) > 1}
         tasks = {n: task.build(region_summary) for n, task in self._tasks.items()}
         return goroutines, earlier, tasks
 
