@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 import flightrec
 from flightrec.cli import main, progress
 from tests.conftest import MakeRecorder
+from tests.trace.test_outliers import waits
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +38,94 @@ def facts(recorded: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
-def test_one_screen(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The text fits on one screen: 50 lines of 100 columns."""
-    assert main(["info", str(recorded)]) == 0
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+def test_one_screen(
+    columns: int,
+    recorded: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The text is as wide as the terminal, no wider, and fits on one screen."""
+    monkeypatch.chdir(recorded.parent)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["info", recorded.name]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) <= 50
-    assert max(map(len, lines)) <= 100 + len(str(recorded))
+    assert max(map(len, lines)) <= columns
+    assert len(lines) <= (60 if columns >= 80 else 80)
+
+
+def test_functions_are_not_cut(
+    recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No function's name is cut at 80 columns."""
+    monkeypatch.setenv("COLUMNS", "80")
+    main(["info", str(recorded)])
+    assert "…" not in capsys.readouterr().out.partition("window")[2]
+
+
+def test_hides_the_recorder(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The goroutines and pauses of the runtime and the recorder are shown with --all only."""
+    main(["info", str(recorded)])
+    brief = capsys.readouterr().out
+    main(["info", "--all", str(recorded)])
+    everything = capsys.readouterr().out
+    for word in ("runtime.bgsweep", "advanceLoop", "start trace"):
+        assert word not in brief
+    assert "of the runtime and the recorder" in brief
+    assert "runtime." in everything.partition("goroutines")[2]
+
+
+def test_names_the_program(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A stack is named by the program's frame, with its line, beside what it called."""
+    main(["info", str(recorded)])
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"workloads\.askOnce \(http_server\.go:\d+\) in http\.\(", text)
+
+
+def test_equal_places_are_one_line(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """No two lines about where goroutines blocked name the same place and reason."""
+    main(["info", str(recorded)])
+    section = capsys.readouterr().out.partition("\nblocked")[2].partition("\nsyscalls")[0]
+    rows = re.findall(r"^ +\S+ \S+ +\S+ \S+ +[\d,]+  (.*)$", section, re.M)
+    assert len(rows) > 2
+    assert len(set(rows)) == len(rows)
+
+
+def test_what_is_odd_comes_first(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one long wait is told before all sums: how long, when, where, and what is usual."""
+    monkeypatch.setenv("COLUMNS", "100")
+    file = tmp_path / "odd.trace"
+    file.write_bytes(waits(*[2_000_000] * 60, 1_500_000_000, *[2_000_000] * 40))
+    assert main(["info", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert out.index("stands out") < out.index("goroutines")
+    text = " ".join(out.split())
+    assert (
+        "1.50 s waiting (sync): pricing.(*cache).get (cache.go:34) in sync.(*Mutex).Lock; "
+        "goroutine 1 (main.worker) at 0.1" in text
+    )
+    assert "101 such, median 2.00 ms" in text
+
+
+def test_nothing_is_odd(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where nothing stands out, that is said."""
+    file = tmp_path / "even.trace"
+    file.write_bytes(waits(*[2_000_000] * 60))
+    main(["info", str(file)])
+    assert "stands out  nothing" in capsys.readouterr().out
+
+
+def test_outliers_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The JSON has the outliers with kind, count, median, longest and stack."""
+    file = tmp_path / "odd.trace"
+    file.write_bytes(waits(*[2_000_000] * 60, 1_500_000_000))
+    main(["info", "--json", str(file)])
+    (one,) = json.loads(capsys.readouterr().out)["outliers"]
+    assert (one["kind"], one["what"], one["count"]) == ("wait", "sync", 61)
+    assert one["longest"]["goroutine"] == 1
+    assert one["stack"][1]["function"] == "shop/pricing.(*cache).get"
 
 
 @pytest.mark.parametrize(
@@ -91,6 +175,10 @@ def test_broken(recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[st
     captured = capsys.readouterr()
     assert json.loads(captured.out)["error"] in captured.err
     assert "not a valid trace" in captured.err
+    main(["info", str(file)])
+    heading, second, *_ = capsys.readouterr().out.splitlines()
+    assert ": BROKEN, " in heading
+    assert second.startswith("broken ")
 
 
 def test_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

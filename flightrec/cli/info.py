@@ -16,15 +16,21 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "info",
-        help="what is in a trace: window, goroutines, GC, pauses, tasks",
-        description="Summarise a trace on one screen. Exit code 1 if it is not valid; what "
-        "comes before the broken place is summarised all the same.",
+        help="what is odd in a trace, and what is in it",
+        description="Summarise a trace on one screen: first what took far longer than others of "
+        "its kind, then tasks, goroutines, where they blocked, GC and pauses. Exit code 1 if it is "
+        "not valid; what comes before the broken place is summarised all the same.",
     )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument(
         "--json",
         action="store_true",
         help="one JSON object, with more in it; times and durations in ns",
+    )
+    parser.add_argument(
+        "--all",
+        action="store_true",
+        help="show the goroutines and pauses of the runtime and the recorder too",
     )
     parser.set_defaults(run=run)
 
@@ -35,7 +41,9 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from flightrec import trace
-    from flightrec.cli.overview import overview, overview_text
+    from flightrec.cli.layout import terminal_width
+    from flightrec.cli.overview import overview
+    from flightrec.cli.overview_text import overview_text
     from flightrec.cli.progress import ProgressFile
     from flightrec.cli.tracefile import without_collector
     from flightrec.errors import TraceFormatError
@@ -50,11 +58,11 @@ def run(args: argparse.Namespace) -> int:
             broken = exc
     summary = summarizer.summary()
     facts = overview(summary, args.file, Path(args.file).stat().st_size)
+    facts["error"] = None if broken is None else str(broken)
     if args.json:
-        facts["error"] = None if broken is None else str(broken)
         print(json.dumps(facts, indent=2))
     elif summary.version is not None:
-        print(overview_text(facts), end="")
+        print(overview_text(facts, width=terminal_width(), everything=args.all), end="")
     if broken is not None:
         sys.stdout.flush()
         print(f"flightrec: {args.file}: not a valid trace: {broken}", file=sys.stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 __all__ = ["format_name", "is_gzip", "unpacked", "without_collector"]
 
-_WRITERS = {22: "Go 1.22", 23: "Go 1.23 or 1.24", 25: "Go 1.25", 26: "Go 1.26 or later"}
+_WRITERS = {22: "Go 1.22", 23: "Go 1.23 or 1.24", 25: "Go 1.25", 26: "Go 1.26+"}
 
 
 def format_name(version: int) -> str:

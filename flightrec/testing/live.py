@@ -130,22 +130,30 @@ def live(
 
 
 def delays(events: Iterable[Event], since: int, until: int) -> Iterator[Delay]:
-    """Every wait to run that lies in a time, at least in part, cut to it."""
-    ready: dict[int | None, GoroutineTransition] = {}
+    """Every wait to run that lies in a time, at least in part, cut to it.
+
+    A goroutine that was ready when the trace began to tell of it was so since the last sync event,
+    as a summary has it.
+    """
+    ready: dict[int | None, tuple[GoroutineTransition, int]] = {}
+    sync = 0
     for event in events:
         if event.time > until:
             break
+        if event.__class__ is Sync:
+            sync = event.time
         if event.__class__ is not GoroutineTransition:
             continue
         assert isinstance(event, GoroutineTransition)
         if event.from_state is GoState.RUNNABLE and event.to_state is not GoState.RUNNABLE:
             began = ready.pop(event.goid, None)
             if began is not None and event.time > since:
-                yield Delay(began, max(since, began.time), event.time, ran=True)
+                yield Delay(began[0], max(since, began[1]), event.time, ran=True)
         elif event.to_state is GoState.RUNNABLE:
-            ready.setdefault(event.goid, event)
-    for began in ready.values():
-        yield Delay(began, max(since, began.time), until, ran=False)
+            found = event.from_state is GoState.UNDETERMINED
+            ready.setdefault(event.goid, (event, sync if found else event.time))
+    for event, begin in ready.values():
+        yield Delay(event, max(since, begin), until, ran=False)
 
 
 def ran_between(events: Iterable[Event], begin: int, end: int) -> list[tuple[int, int | None]]:

@@ -75,6 +75,7 @@ if TYPE_CHECKING:
         GoroutineSummary,
         LoggedMessage,
         Longest,
+        Outlier,
         Pause,
         Point,
         RegionSummary,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
         Summarizer,
         Summary,
         TaskSummary,
+        outliers,
         summarize,
     )
     from flightrec.trace.why import (
@@ -129,6 +131,7 @@ __all__ = [
     "Memory",
     "Metric",
     "NotInTraceError",
+    "Outlier",
     "Pause",
     "Point",
     "ProcState",
@@ -159,6 +162,7 @@ __all__ = [
     "batches",
     "explain",
     "go_text",
+    "outliers",
     "read",
     "summarize",
     "to_sqlite",

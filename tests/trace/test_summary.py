@@ -30,6 +30,7 @@ from flightrec.trace import (
     summarize,
 )
 from tests.helpers_go import Judge
+from tests.trace import tracebuilder as build
 from tests.trace.toolchains import toolchains
 from tests.trace.tracemaker import Scenario, TraceMaker
 
@@ -415,32 +416,31 @@ def test_an_id_with_several_lives(runtime: flightrec.GoRuntime, judge: Judge) ->
     assert summary.goroutine_counts[-1].total == len(Window(snapshot).live())
 
 
-def test_a_last_life_that_goes_on(runtime: flightrec.GoRuntime) -> None:
-    """A thread that is alive is so in the summary, although its id belonged to one that ended."""
-    go, release = threading.Event(), threading.Event()
-
-    def last() -> None:
-        with runtime.region("last"):
-            go.set()
-            release.wait(60)
-
-    with flightrec.FlightRecorder(runtime, max_bytes=4 << 20) as recorder:
-        for _ in range(3):
-            thread = threading.Thread(target=runtime.log, args=("life", "x"))
-            thread.start()
-            thread.join()
-        thread = threading.Thread(target=last)
-        thread.start()
-        go.wait(60)
+def test_an_open_region_of_a_thread(runtime: flightrec.GoRuntime) -> None:
+    """A region that a Python thread is in is among the regions of its goroutine, open."""
+    with flightrec.FlightRecorder(runtime) as recorder, runtime.region("stuck here"):
         summary = summarize(recorder.snapshot())
-        release.set()
-        thread.join()
-    region = next(region for region in summary.tasks[0].regions if region.name == "last")
+    region = next(region for region in summary.tasks[0].regions if region.name == "stuck here")
     goroutine = summary.goroutines[region.goroutine]
     assert goroutine.ended_ns is None
-    assert goroutine.goid in summary.earlier_lives
-    assert [region.name for region in goroutine.regions] == ["last"]
+    assert [region.name for region in goroutine.regions] == ["stuck here"]
     assert goroutine.regions[0].end_ns is None
+    assert summary.longest_regions["stuck here"].ended is False
+
+
+@pytest.mark.parametrize("details", [True, False])
+def test_a_last_life_that_goes_on(details: bool) -> None:
+    """A thread that is alive is so in the summary, although its id belonged to others before."""
+    born, gone = build.event("GoCreateSyscall", 2, 9), build.event("GoDestroySyscall", 5)
+    lives = build.batch(1, 7, 1000, born, gone, born, gone, born)
+    trace = build.header(26) + lives + build.sync(26, 1, 1000)
+    summary = summarize(trace, details=details)
+    assert summary.goroutine_counts[-1].total == 1
+    assert summary.functions[0].goroutines == 3
+    assert summary.functions[0].ended == 2
+    if details:
+        assert summary.goroutines[9].ended_ns is None
+        assert [life.ended_ns is None for life in summary.earlier_lives[9]] == [False, False]
 
 
 def test_the_generations_have_all_events(traces: Traces) -> None:

@@ -30,6 +30,7 @@ from flightrec.trace.summary.model import (
     Summary,
     TaskSummary,
 )
+from flightrec.trace.summary.outliers import Outlier, outliers
 from flightrec.trace.summary.series import Point, Series
 from flightrec.trace.summary.summarizer import Summarizer, summarize
 
@@ -44,6 +45,7 @@ __all__ = [
     "GoroutineSummary",
     "LoggedMessage",
     "Longest",
+    "Outlier",
     "Pause",
     "Point",
     "RegionSummary",
@@ -53,5 +55,6 @@ __all__ = [
     "Summarizer",
     "Summary",
     "TaskSummary",
+    "outliers",
     "summarize",
 ]
