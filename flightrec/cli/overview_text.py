@@ -21,9 +21,10 @@ _FEW: Final = 5
 _FEWER: Final = 3
 
 _TITLE: Final = 12
-# From here on whole package paths fit, and as many things as there is room for below.
+# From here on whole package paths fit; below the others, less is shown.
 _WIDE: Final = 140
 _MIDDLE: Final = 90
+_TIGHT: Final = 70
 
 _WORDS: Final = {
     "wait": "waiting",
@@ -49,6 +50,7 @@ class _Page:
         self.width = width
         self.everything = everything
         self.wide = width >= _WIDE
+        self.few = _FEW if width >= _TIGHT else _FEWER
 
     def lines(self) -> list[str]:
         return [
@@ -58,7 +60,7 @@ class _Page:
             *self.annotations("regions"),
             *self.goroutines(),
             *self.scheduling(),
-            *self.places("blocked", "blocking", _FEW),
+            *self.places("blocked", "blocking", self.few),
             *self.places("syscalls", "syscalls", _FEWER),
             *self.collector(),
             *self.pauses(),
@@ -186,9 +188,9 @@ class _Page:
         functions = self.shown(self.facts["functions"])
         if functions:
             lines.append("     count  running runnable  blocked  syscall  started in")
-        for function in functions[:_FEW]:
+        for function in functions[: self.few]:
             lines += self.function(function)
-        rest = len(functions) - _FEW
+        rest = len(functions) - self.few
         if rest > 0:
             lines += wrapped(" " * 10, f"and {rest} other start functions", self.width)
         system = self.facts["system_functions"]

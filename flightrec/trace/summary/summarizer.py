@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from operator import length_hint
 from types import MappingProxyType
 from typing import Any, Final, cast
@@ -516,7 +516,7 @@ class Summarizer:
         region = self._task_regions.pop(event.task, None)
         if region is not None:
             region.end = event.time
-            _builder(self._region_durations, region.name).add(event.time - (region.begin or 0))
+            self._region_ended(region, event.time - (region.begin or 0))
             return
         if event.task not in self._tasks and is_region(event):
             return  # It began before the trace, and nothing says what it was called.
@@ -581,16 +581,21 @@ class Summarizer:
                 self._task(event.task, event.goroutine).add_region(region)
         region.end = event.time
         if region.begin is not None and not region.inherited:
-            took = event.time - region.begin
-            _builder(self._region_durations, region.name).add(took)
-            longest = self._longest_regions.get(region.name)
-            if longest is None or took > longest.duration_ns:
-                self._longest_regions[region.name] = Longest(
-                    g.goid, g.name, region.begin, took, task=region.task
-                )
+            self._region_ended(region, event.time - region.begin)
         if self._details:
             region.close(g.snapshot(event.time))
             g.keep_region(region)
+
+    def _region_ended(self, region: OpenRegion, took: int) -> None:
+        _builder(self._region_durations, region.name).add(took)
+        longest = self._longest_regions.get(region.name)
+        if longest is None or took > longest.duration_ns:
+            self._longest_regions[region.name] = self._longest_region(region, took)
+
+    def _longest_region(self, region: OpenRegion, took: int, *, ended: bool = True) -> Longest:
+        g = self._gs.get(region.goroutine)
+        name = "" if g is None else g.name
+        return Longest(region.goroutine, name, region.begin or 0, took, ended, region.task)
 
     # CPU samples.
 
@@ -674,15 +679,13 @@ class Summarizer:
 
     def _longest_open_regions(self, now: int) -> dict[str, Longest]:
         found = dict(self._longest_regions)
-        for g in self._gs.values():
-            for region in g.regions_open or ():
-                if region.inherited or region.begin is None:
-                    continue
-                took, longest = now - region.begin, found.get(region.name)
-                if longest is None or took > longest.duration_ns:
-                    found[region.name] = Longest(
-                        g.goid, g.name, region.begin, took, ended=False, task=region.task
-                    )
+        on_goroutines = (region for g in self._gs.values() for region in g.regions_open or ())
+        for region in chain(on_goroutines, self._task_regions.values()):
+            if region.inherited or region.begin is None:
+                continue
+            took, longest = now - region.begin, found.get(region.name)
+            if longest is None or took > longest.duration_ns:
+                found[region.name] = self._longest_region(region, took, ended=False)
         return found
 
     def _detailed(
