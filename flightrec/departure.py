@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import math
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from flightrec import abi
 from flightrec.abi import Status
 from flightrec.library import Library
+from flightrec.sharedthread import SharedThread
 from flightrec.signals import signals_blocked
 
-__all__ = ["Departure", "DepartureWatch"]
+__all__ = ["DEFAULT_DEPARTURE_TIMEOUT", "Departure", "DepartureWatch"]
+
+#: How long Go waits for a callback before it ends the process, in seconds.
+DEFAULT_DEPARTURE_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,40 +36,82 @@ class Departure:
     code: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    callback: Callable[[Departure], object]
+    as_program: bool
+    timeout_ns: int  # below 0 for none
+
+
 class DepartureWatch:
-    """A daemon thread that calls a function before Go ends the process, and lets it end then."""
+    """Calls a function before Go ends the process, on a daemon thread, and lets it end then.
 
-    def __init__(
-        self, library: Library, callback: Callable[[Departure], object], *, as_program: bool
-    ) -> None:
+    Go does not wait longer than the time limit, whatever becomes of the function or the thread.
+    """
+
+    def __init__(self, library: Library) -> None:
         self._cdll = library.cdll
-        self._callback = callback
-        # On this thread: what departs after this call waits, even if the thread is late.
-        self._cdll.flightrec_departure_watch(int(as_program))
-        self._thread = threading.Thread(
-            target=self._watch, name="flightrec-departures", daemon=True
-        )
-        self._thread.start()
+        self._lock = threading.RLock()
+        self._wish: _Wish | None = None
+        self._thread = SharedThread(self._serve, "flightrec-departures")
 
-    def _watch(self) -> None:
-        panics, code, error = ctypes.c_int32(), ctypes.c_int32(), abi.Error()
+    def watch(
+        self, callback: Callable[[Departure], object], *, as_program: bool, timeout: float | None
+    ) -> None:
+        """Call a function, instead of an earlier one. What departs from now on waits for it.
+
+        If this raises, all is as it was.
+        """
+        if not callable(callback):
+            raise TypeError(f"callback must be callable, not {callback!r}")
+        wish = _Wish(callback, as_program, _limit_ns(timeout))
+        with self._lock:
+            before = self._wish
+            try:
+                self._thread.ensure()
+                self._wish = wish
+                self._tell(wish)
+            except BaseException:  # of a signal handler, say
+                self._wish = before
+                self._tell(before)
+                raise
+
+    def _tell(self, wish: _Wish | None) -> None:
+        if wish is None:
+            self._cdll.flightrec_departure_unwatch()
+        else:
+            self._cdll.flightrec_departure_watch(int(wish.as_program), wish.timeout_ns)
+
+    def _serve(self) -> None:
+        panics, code = ctypes.c_int32(), ctypes.c_int32()
         with signals_blocked():
-            status = self._cdll.flightrec_departure_next(panics, code, error)
+            status = self._cdll.flightrec_departure_next(panics, code, None)
         if status != Status.OK:
             return
-        departure = Departure("panic", 2) if panics.value else Departure("exit", code.value)
         try:
-            self._callback(departure)
+            departure = Departure("panic", 2) if panics.value else Departure("exit", code.value)
+            if self._wish is not None:
+                self._wish.callback(departure)
         except BaseException:
-            sys.excepthook(*sys.exc_info())
-        for stream in (sys.stdout, sys.stderr):  # Python does not come to do so at exit
-            with contextlib.suppress(Exception):
-                stream.flush()
-        # This ends the process. Whoever else wants to do so meanwhile finds nobody, and waits.
-        self._cdll.flightrec_departure_go()
+            with contextlib.suppress(BaseException):
+                sys.excepthook(*sys.exc_info())
+        finally:
+            for stream in (sys.stdout, sys.stderr):  # Python does not come to do so at exit
+                with contextlib.suppress(Exception):
+                    stream.flush()
+            # This ends the process. Whoever else wants to do so meanwhile finds nobody, and waits.
+            self._cdll.flightrec_departure_go()
 
     def close(self) -> None:
         """End the thread; Go then ends the process without asking."""
         self._cdll.flightrec_departure_wake()
-        if threading.current_thread() is not self._thread:
-            self._thread.join()
+        # If it is in the callback, it ends the process, at the latest by the time limit.
+        self._thread.join(threading.TIMEOUT_MAX)
+
+
+def _limit_ns(timeout: float | None) -> int:
+    if timeout is None:
+        return -1
+    if not (timeout > 0 and math.isfinite(timeout)):
+        raise ValueError(f"timeout must be a positive number of seconds or None, not {timeout!r}")
+    return min(int(timeout * 1e9), 2**63 - 1)

@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
-from flightrec import abi
+from flightrec import abi, elf
 from flightrec.abi import Status
 from flightrec.errors import (
     AlreadyEnabledError,
@@ -26,7 +26,14 @@ from flightrec.errors import (
     TracingConflictError,
 )
 
-__all__ = ["Library", "bundled_library", "open_library"]
+__all__ = [
+    "Library",
+    "bundled_library",
+    "check_fork",
+    "error_for",
+    "is_forked",
+    "open_library",
+]
 
 LIBRARY_SUFFIX = {"win32": ".dll", "darwin": ".dylib"}.get(sys.platform, ".so")
 
@@ -46,27 +53,22 @@ class Library:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.pid = os.getpid()
         self.cdll = _load(path)
         _declare(self.cdll, path)
 
     def check_fork(self) -> None:
-        """Raise ForkedProcessError in a child that was forked after the library was loaded."""
-        if _forked:
-            raise ForkedProcessError(
-                f"{self.path.name} was loaded in process {self.pid}, and this process "
-                f"({os.getpid()}) was forked from it: a Go runtime does not survive fork. Load it "
-                "after the fork, or start the process anew (multiprocessing's 'spawn').",
-                loaded_in=self.pid,
-            )
+        """Raise ForkedProcessError in a child that was forked after the library was loaded.
+
+        Ask first, before any lock: another thread may have held it when the process was forked.
+        """
+        check_fork()
 
     def call(self, name: str, *arguments: Any) -> None:
         """Call a function that returns a status and takes an error last.
 
         :raises FlightRecorderError: the exception for the status; see :func:`error_for`.
         """
-        if _forked:
-            self.check_fork()
+        check_fork()
         error = abi.Error()
         status = getattr(self.cdll, name)(*arguments, error)
         if status:
@@ -74,8 +76,7 @@ class Library:
 
     def text(self, name: str, *arguments: Any) -> str:
         """Call a function that takes a buffer, its capacity and a length last."""
-        if _forked:
-            self.check_fork()
+        check_fork()
         length = ctypes.c_size_t()
         buffer = ctypes.create_string_buffer(512)
         while True:
@@ -125,6 +126,12 @@ def _load(path: Path) -> ctypes.CDLL:
             else ""
         )
         raise LibraryLoadError(f"there is no Go library at {path}.{hint}", path=str(path))
+    if missing := elf.missing_bytes(path):
+        raise LibraryLoadError(
+            f"cannot load {path}: the file is cut off, {missing} bytes are missing at its end. "
+            "Copy or build it again.",
+            path=str(path),
+        )
     try:
         return ctypes.CDLL(str(path.resolve()))
     except OSError as exc:
@@ -167,29 +174,44 @@ def _declare(cdll: ctypes.CDLL, path: Path) -> None:
 
 _loaded: Library | None = None
 _loading = threading.Lock()
-_forked = False
+_owner: tuple[int, Path] | None = None  # process and library, from before the library is opened
 
 
 def open_library(path: Path) -> Library:
     """Load a library, or return it if it is loaded already.
 
     :raises LibraryLoadError: it is not there, not a library of this platform, without the bridge
-        or with another ABI version; or this process has loaded another Go library.
-    :raises ForkedProcessError: this process was forked from one that has loaded a Go library.
+        or with another ABI version; this process has loaded another Go library; or this is not
+        the main interpreter.
+    :raises ForkedProcessError: this process was forked from one that has loaded a Go library, or
+        was about to.
     """
-    global _loaded
+    global _loaded, _owner
+    check_fork()
+    _check_interpreter(path)
     with _loading:
         if _loaded is not None:
-            _loaded.check_fork()
             if _same_file(_loaded.path, path):
                 return _loaded
-            raise LibraryLoadError(
-                f"cannot load {path}: this process has loaded {_loaded.path}, and a process can "
-                "hold one Go runtime only. Use another process for the second one.",
-                path=str(path),
-            )
-        _loaded = Library(path)
+            raise _second_runtime(path, _loaded.path)
+        # An exception of a signal handler may come when the library is open and nobody knows.
+        if _owner is not None and not _same_file(_owner[1], path) and _is_open(_owner[1]):
+            raise _second_runtime(path, _owner[1])
+        try:
+            _owner = (os.getpid(), path)
+            _loaded = Library(path)
+        except LibraryLoadError:
+            _owner = None
+            raise
         return _loaded
+
+
+def _second_runtime(path: Path, loaded: Path) -> LibraryLoadError:
+    return LibraryLoadError(
+        f"cannot load {path}: this process has loaded {loaded}, and a process can hold one Go "
+        "runtime only. Use another process for the second one.",
+        path=str(path),
+    )
 
 
 def _same_file(a: Path, b: Path) -> bool:
@@ -199,15 +221,60 @@ def _same_file(a: Path, b: Path) -> bool:
         return False
 
 
+def _is_open(path: Path) -> bool:
+    """Whether the dynamic linker has a library; True where it cannot be asked."""
+    if not hasattr(os, "RTLD_NOLOAD"):
+        return True
+    try:
+        ctypes.CDLL(str(path.resolve()), mode=os.RTLD_NOLOAD)
+    except OSError:
+        return False
+    return True
+
+
+def _check_interpreter(path: Path) -> None:
+    """Raise LibraryLoadError in a sub-interpreter.
+
+    It has its own copy of this module, which would load a second Go runtime beside the first one;
+    and when it ends, it takes the threads that wait in Go with it.
+    """
+    python = ctypes.pythonapi
+    try:
+        this, main = python.PyInterpreterState_Get, python.PyInterpreterState_Main
+    except AttributeError:  # not CPython
+        return
+    this.restype = main.restype = ctypes.c_void_p
+    if this() != main():
+        raise LibraryLoadError(
+            f"cannot load {path}: this is a sub-interpreter, and a Go runtime belongs to the whole "
+            "process. Load it in the main interpreter, or use another process.",
+            path=str(path),
+        )
+
+
 def is_forked() -> bool:
-    """Say whether this process was forked from one that had a Go library loaded."""
-    return _forked
+    """Say whether this process was forked from one that had a Go library loaded, or was at it.
+
+    The process id is compared, because not every fork tells Python. It takes about 0.1 µs.
+    """
+    return _owner is not None and _owner[0] != os.getpid()
+
+
+def check_fork() -> None:
+    """Raise ForkedProcessError if :func:`is_forked`. The first thing that any public call does."""
+    if _owner is not None and _owner[0] != os.getpid():
+        pid, path = _owner
+        raise ForkedProcessError(
+            f"{path.name} was loaded in process {pid}, and this process ({os.getpid()}) was forked "
+            "from it: a Go runtime does not survive fork. Load it after the fork, or start the "
+            "process anew (multiprocessing's 'spawn').",
+            loaded_in=pid,
+        )
 
 
 def _after_fork_in_child() -> None:
-    global _forked, _loading
-    _forked = _loaded is not None
-    _loading = threading.Lock()
+    global _loading
+    _loading = threading.Lock()  # another thread may have held it, looking for a file
 
 
 if hasattr(os, "register_at_fork"):

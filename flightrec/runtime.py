@@ -15,7 +15,7 @@ from typing import Any
 
 from flightrec import annotate
 from flightrec.annotate import Annotations, Region, Task
-from flightrec.departure import Departure, DepartureWatch
+from flightrec.departure import DEFAULT_DEPARTURE_TIMEOUT, Departure, DepartureWatch
 from flightrec.library import Library, bundled_library, is_forked, open_library
 from flightrec.workload import WorkloadHandle, Workloads
 
@@ -32,8 +32,7 @@ class GoRuntime:
 
     def __init__(self, library: Library) -> None:
         self._library = library
-        self._watch: DepartureWatch | None = None
-        self._watch_lock = threading.Lock()
+        self._departures = DepartureWatch(library)
         self._annotations = Annotations(library)
         self._workloads = Workloads(library, self._annotations)
         self._go_version = library.text("flightrec_go_version")
@@ -107,7 +106,13 @@ class GoRuntime:
         :param arguments: anything that ``json.dumps`` takes; the Go function gets them as JSON.
         :raises WorkloadError: there is no workload of that name.
         """
-        return self._workloads.start(name, arguments)
+        handle = self._workloads.prepare(name)
+        try:
+            self._workloads.start(handle, arguments)
+            return handle
+        except BaseException:  # of a signal handler, when it had just been started
+            handle.cancel()
+            raise
 
     def run(self, name: str, /, **arguments: Any) -> Any:
         """Start a workload, wait for it, and return what it returned (as JSON has it).
@@ -117,8 +122,9 @@ class GoRuntime:
         :raises WorkloadPanicError: it panicked; the process goes on.
         :raises WorkloadError: it returned an error, or there is none of that name.
         """
-        handle = self.start(name, **arguments)
+        handle = self._workloads.prepare(name)
         try:
+            self._workloads.start(handle, arguments)
             return handle.result()
         except BaseException:
             handle.cancel()
@@ -146,7 +152,11 @@ class GoRuntime:
         return Region(self._annotations, name, annotate.current_task_number)
 
     def on_departure(
-        self, callback: Callable[[Departure], object], *, as_program: bool = False
+        self,
+        callback: Callable[[Departure], object],
+        *,
+        as_program: bool = False,
+        timeout: float | None = DEFAULT_DEPARTURE_TIMEOUT,
     ) -> None:
         """Have a function called when Go is about to end the process, before it does.
 
@@ -160,12 +170,13 @@ class GoRuntime:
         :param as_program: panics and fatal errors end the process with status 2, as in an ordinary
             Go program; otherwise by SIGABRT, as in a Go library. The workload ``main`` then runs as
             a program's main function does: a panic in it ends the process.
+        :param timeout: how many seconds the goroutine waits for the function at most. Then the
+            process ends all the same, and says so on standard error. None: without limit.
+        :raises ValueError: the timeout is not a positive number.
+        :raises FlightRecorderError: the function's thread cannot be started; nothing has changed.
         """
         self._library.check_fork()
-        with self._watch_lock:
-            if self._watch is not None:
-                self._watch.close()
-            self._watch = DepartureWatch(self._library, callback, as_program=as_program)
+        self._departures.watch(callback, as_program=as_program, timeout=timeout)
 
     @property
     def departures_watched(self) -> bool:
@@ -204,15 +215,15 @@ def load(path: str | os.PathLike[str] | None = None) -> GoRuntime:
     library = open_library(Path(path) if path is not None else bundled_library())
     with _runtime_lock:
         if _runtime is None:
-            _runtime = GoRuntime(library)
-            annotate.activate(_runtime._annotations)
-            atexit.register(_at_exit, _runtime)
+            runtime = GoRuntime(library)
+            annotate.activate(runtime._annotations)
+            atexit.register(_at_exit)
+            _runtime = runtime  # last: an exception before this line leaves all to be done again
         return _runtime
 
 
-def _at_exit(runtime: GoRuntime) -> None:
+def _at_exit() -> None:
     """Leave no thread inside Go that would want the interpreter after it is gone."""
-    if not is_forked():
-        runtime._workloads.close()
-        if runtime._watch is not None:
-            runtime._watch.close()
+    if _runtime is not None and not is_forked():
+        _runtime._workloads.close()
+        _runtime._departures.close()

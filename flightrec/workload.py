@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
 import threading
-import time
 from collections.abc import Generator
 from typing import Any
 
 from flightrec import abi
 from flightrec.abi import Status
 from flightrec.annotate import Annotations, current_task_number
-from flightrec.errors import WorkloadError, WorkloadPanicError
+from flightrec.errors import FlightRecorderError, WorkloadError, WorkloadPanicError
 from flightrec.finished import Finished
 from flightrec.library import Library, error_for
+from flightrec.sharedthread import SharedThread
 from flightrec.signals import takes_no_signals
 
 __all__ = ["WorkloadHandle", "Workloads"]
 
-#: How often a wait on the main thread looks for signals, in seconds.
-_LOOK_UP = 0.1
+#: How long the end of the process waits for the waiting thread, in seconds.
+_JOIN = 1.0
 
 
 class WorkloadHandle:
@@ -29,13 +30,15 @@ class WorkloadHandle:
     Waits wake for Ctrl-C at once. A handle that is thrown away leaves its workload running.
     """
 
-    def __init__(self, name: str, library: Library, handle: int) -> None:
+    def __init__(self, name: str, workloads: Workloads, number: int) -> None:
         self._name = name
-        self._library = library
-        self._handle = handle
+        self._workloads = workloads
+        self._library = workloads.library
+        self._number = number
         self._finished = Finished()
-        self._result: Any = None
-        self._error: WorkloadError | None = None
+        self._answer: tuple[int, bytes, str] | None = None  # status, text, reason
+        self._failure: BaseException | None = None  # for which there is no answer
+        self._decoded: tuple[Any] | None = None
 
     @property
     def name(self) -> str:
@@ -48,24 +51,23 @@ class WorkloadHandle:
         return self._finished.is_set()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until it is done, for at most ``timeout`` seconds; return :attr:`done`."""
-        if threading.current_thread() is not threading.main_thread():
-            return self._finished.wait(timeout)
-        # The system may give the signal of a Ctrl-C to one of Go's threads, which does not wake
-        # this one (measured: 1 in 20 beside busy goroutines), so it looks up now and then.
-        until = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left = _LOOK_UP if until is None else min(_LOOK_UP, until - time.monotonic())
-            if self._finished.wait(max(left, 0)) or left < _LOOK_UP:
-                return self._finished.is_set()
+        """Wait until it is done, for at most ``timeout`` seconds; return :attr:`done`.
+
+        :raises ForkedProcessError: it was not done when this process was forked.
+        :raises FlightRecorderError: the interpreter is ending (in ``atexit`` functions).
+        """
+        if not self._finished.is_set():
+            self._library.check_fork()
+            self._workloads.check_open()
+        return self._finished.wait(timeout)
 
     def cancel(self) -> None:
         """Cancel the workload's context, and do not wait. Does nothing if it is done."""
         if self._finished.is_set():
             return
         self._library.check_fork()
-        # It may finish meanwhile: then its handle is unknown, which is as good.
-        self._library.cdll.flightrec_workload_cancel(self._handle, abi.Error())
+        # It may finish meanwhile: then its number is unknown, which is as good.
+        self._library.cdll.flightrec_workload_cancel(self._number, None)
 
     def result(self, timeout: float | None = None) -> Any:
         """Wait, and return what the Go function returned, as ``json.loads`` reads it.
@@ -73,41 +75,66 @@ class WorkloadHandle:
         :param timeout: in seconds.
         :raises TimeoutError: it is not done after that time; it goes on.
         :raises WorkloadPanicError: it panicked.
-        :raises WorkloadError: it returned an error, or was cancelled and said so by one.
+        :raises WorkloadError: it returned an error, or was cancelled and said so by one; or its
+            result cannot be read in Python (a number with too many digits, say).
         """
         if not self.wait(timeout):
             raise TimeoutError(f"workload {self._name!r} is not done after {timeout} s")
-        if self._error is not None:
-            raise self._error
-        return self._result
+        if self._answer is None:
+            raise self._failure or FlightRecorderError(f"workload {self._name!r} has no result")
+        if self._decoded is None:
+            self._decoded = (self._decode(*self._answer),)
+        return self._decoded[0]
+
+    def _decode(self, status: int, text: bytes, reason: str) -> Any:
+        """Return or raise what the workload came to. On the caller's thread: it may fail."""
+        if status == Status.OK:
+            try:
+                return json.loads(text)
+            except (ValueError, RecursionError) as exc:
+                raise WorkloadError(
+                    f"the result of workload {self._name!r} cannot be read: {exc}",
+                    workload=self._name,
+                    reason=str(exc),
+                ) from exc
+        if status == Status.PANIC:
+            reason = reason.removeprefix("panic: ")
+            raise WorkloadPanicError(
+                f"workload {self._name!r} panicked: {reason}",
+                workload=self._name,
+                reason=reason,
+                stack=text.decode(errors="replace"),
+            )
+        verb = "was cancelled" if status == Status.CANCELLED else "failed"
+        raise WorkloadError(
+            f"workload {self._name!r} {verb}: {reason}", workload=self._name, reason=reason
+        )
 
     def _finish(self) -> None:
-        """Fetch the result from Go, which forgets it."""
+        """Fetch the result from Go, which forgets it, and wake whoever waits."""
+        try:
+            self._answer = self._fetch()
+        except BaseException as exc:  # no memory, say
+            self._fail(exc)
+        finally:
+            self._finished.set()
+
+    def _fetch(self) -> tuple[int, bytes, str]:
         length, error = ctypes.c_size_t(), abi.Error()
         buffer = ctypes.create_string_buffer(4096)
         fetch = self._library.cdll.flightrec_workload_result
         while True:
-            status = fetch(self._handle, buffer, len(buffer), length, error)
+            status = fetch(self._number, buffer, len(buffer), length, error)
             if status != Status.SHORT:
                 break
             buffer = ctypes.create_string_buffer(length.value)
-        text = buffer.raw[: length.value].decode(errors="replace")
-        reason = error.text.decode(errors="replace")
-        if status == Status.OK:
-            self._result = json.loads(text)
-        elif status == Status.PANIC:
-            reason = reason.removeprefix("panic: ")
-            self._error = WorkloadPanicError(
-                f"workload {self._name!r} panicked: {reason}",
-                workload=self._name,
-                reason=reason,
-                stack=text,
-            )
-        else:
-            verb = "was cancelled" if status == Status.CANCELLED else "failed"
-            self._error = WorkloadError(
-                f"workload {self._name!r} {verb}: {reason}", workload=self._name, reason=reason
-            )
+        text = ctypes.string_at(buffer, length.value)
+        return status, text, error.text.decode(errors="replace")
+
+    def _fail(self, failure: BaseException) -> None:
+        """Have the result be an exception."""
+        self._failure = failure
+        self._workloads.discard(self._number)
         self._finished.set()
 
     def __await__(self) -> Generator[Any, None, Any]:
@@ -124,60 +151,94 @@ class WorkloadHandle:
 
 
 class Workloads:
-    """The workloads of one library. Safe to use from any thread.
+    """The workloads of one library. Safe to use from any thread, and from signal handlers.
 
     One daemon thread, begun with the first workload, waits in Go for any of them to finish. So a
-    wait in Python is one on a Python event, which Ctrl-C interrupts, and not one inside Go.
+    wait in Python is one on a Python lock, which Ctrl-C interrupts, and not one inside Go.
+
+    A workload is registered under its number before Go hears of it. So whatever exception comes
+    between two lines, of a signal handler say, either the waiting thread finds the handle, or
+    nobody wants the result.
     """
 
     def __init__(self, library: Library, annotations: Annotations) -> None:
-        self._library = library
+        self.library = library
         self._annotations = annotations
-        self._lock = threading.Lock()
-        self._running: dict[int, WorkloadHandle] = {}
-        self._thread: threading.Thread | None = None
+        self._numbers = itertools.count(1)
+        self._running: dict[int, WorkloadHandle] = {}  # changed by single operations only
+        self._thread = SharedThread(self._collect, "flightrec-workloads")
+        self._closed = False
 
     def names(self) -> tuple[str, ...]:
         """Return the registered names, sorted."""
-        return tuple(json.loads(self._library.text("flightrec_workload_names")))
+        return tuple(json.loads(self.library.text("flightrec_workload_names")))
 
-    def start(self, name: str, arguments: dict[str, Any]) -> WorkloadHandle:
-        """Start a workload; see :meth:`flightrec.GoRuntime.start`."""
-        self._library.check_fork()
-        text = json.dumps(arguments).encode()
+    def prepare(self, name: str) -> WorkloadHandle:
+        """Return the handle of a workload that :meth:`start` will start."""
+        return WorkloadHandle(name, self, next(self._numbers))
+
+    def start(self, handle: WorkloadHandle, arguments: dict[str, Any]) -> None:
+        """Start a workload; see :meth:`flightrec.GoRuntime.start`. If it raises, none runs on."""
+        self.library.check_fork()
+        self.check_open()
+        name, text = handle.name.encode(), json.dumps(arguments).encode()
+        if not self._closed:
+            self._thread.ensure()
         task = current_task_number() if self._annotations.on else 0
-        number, error = ctypes.c_uint64(), abi.Error()
-        # The waiting thread takes the lock as well, so it cannot look for a handle too early.
-        with self._lock:
-            status = self._library.cdll.flightrec_workload_start(
-                name.encode(), text, task, number, error
+        error = abi.Error()
+        try:
+            self._running[handle._number] = handle
+            status = self.library.cdll.flightrec_workload_start(
+                name, text, task, handle._number, error
             )
             if status == Status.UNKNOWN:
                 reason = error.text.decode().removeprefix("unknown: ")
-                raise WorkloadError(reason, workload=name, reason=reason)
+                raise WorkloadError(reason, workload=handle.name, reason=reason)
             if status:
                 raise error_for("flightrec_workload_start", status, error)
-            handle = WorkloadHandle(name, self._library, number.value)
-            self._running[number.value] = handle
-            if self._thread is None:
-                self._thread = threading.Thread(
-                    target=self._collect, name="flightrec-workloads", daemon=True
-                )
-                self._thread.start()
-        return handle
+        except BaseException:
+            self._running.pop(handle._number, None)
+            handle.cancel()  # if it runs, nobody will ask for it
+            raise
 
     @takes_no_signals
     def _collect(self) -> None:
-        number, error = ctypes.c_uint64(), abi.Error()
-        while self._library.cdll.flightrec_workload_next(number, error) == Status.OK:
-            with self._lock:
-                handle = self._running.pop(number.value)
+        number = ctypes.c_uint64()
+        following = self.library.cdll.flightrec_workload_next
+        while True:
+            try:
+                if following(number, None) == Status.ENDED:
+                    return
+                self._finish(number.value)
+            except BaseException as exc:  # whatever befalls one, the others are waited for
+                if handle := self._running.pop(number.value, None):
+                    handle._fail(exc)
+
+    def _finish(self, number: int) -> None:
+        handle = self._running.get(number)
+        if handle is None:  # its start was interrupted
+            self.discard(number)
+        else:
             handle._finish()
+            self._running.pop(number, None)
+
+    def discard(self, number: int) -> None:
+        """Have Go forget the result of a workload, if it has one."""
+        self.library.cdll.flightrec_workload_result(number, None, 0, ctypes.c_size_t(), None)
+
+    def check_open(self) -> None:
+        """Raise FlightRecorderError if the interpreter is ending and this is its main thread.
+
+        Other threads are daemons then, which end with the process wherever they wait.
+        """
+        if self._closed and threading.current_thread() is threading.main_thread():
+            raise FlightRecorderError(
+                "the interpreter is ending, and workloads are not waited for any more. An atexit "
+                "function that uses them must be registered after flightrec.load()."
+            )
 
     def close(self) -> None:
         """End the waiting thread, for the end of the process. Workloads that run go on."""
-        with self._lock:
-            thread, self._thread = self._thread, None
-        if thread is not None:
-            self._library.cdll.flightrec_workload_wake()
-            thread.join()
+        self._closed = True
+        self.library.cdll.flightrec_workload_wake()
+        self._thread.join(_JOIN)

@@ -1,6 +1,12 @@
 package gobridge
 
-import "sync/atomic"
+import (
+	"fmt"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
 
 // A departure is a goroutine that is about to end the process. It waits until Python has had a look:
 // at the end, a flight recorder is wanted most.
@@ -12,24 +18,42 @@ type departure struct {
 
 var (
 	departures        = make(chan *departure)
-	departuresWatched atomic.Bool // Python asks for them
-	runsAsProgram     atomic.Bool // main ends the process as in an ordinary Go program
-	mainReturned      atomic.Bool // so the process ends: nothing else is to
+	departuresEnded   = make(chan struct{}) // closed when the interpreter ends
+	departuresWatched atomic.Bool           // Python asks for them
+	departureLimit    atomic.Int64          // how long one waits for Python, in ns; below 0: no limit
+	runsAsProgram     atomic.Bool           // main ends the process as in an ordinary Go program
+	mainReturned      atomic.Bool           // so the process ends: nothing else is to
 )
 
 // EndAsProgram is set by the code that flightrec build puts into the runtime. It chooses how panics
 // and fatal errors end the process: with status 2, as in a program, or by SIGABRT, as in a library.
 var EndAsProgram func(asProgram bool)
 
-func watchDepartures(asProgram bool) {
+func watchDepartures(asProgram bool, limit time.Duration) {
+	departureLimit.Store(int64(limit))
+	setEndAsProgram(asProgram)
+	departuresWatched.Store(true)
+}
+
+func unwatchDepartures() {
+	departuresWatched.Store(false)
+	setEndAsProgram(false)
+}
+
+func setEndAsProgram(asProgram bool) {
 	if EndAsProgram != nil {
 		EndAsProgram(asProgram)
 		runsAsProgram.Store(asProgram)
 	}
-	departuresWatched.Store(true)
 }
 
-// depart waits for Python. A second goroutine that wants to end the process waits for the first to
+// endDepartures is for the end of the interpreter: from now on nothing waits for it.
+var endDepartures = sync.OnceFunc(func() {
+	departuresWatched.Store(false)
+	close(departuresEnded)
+})
+
+// depart waits for Python, no longer than the limit. A second goroutine that wants to end the process waits for the first to
 // do so, and a goroutine that outlives a program's main for the end.
 func depart(d departure) {
 	if mainReturned.Load() {
@@ -39,8 +63,29 @@ func depart(d departure) {
 		return
 	}
 	d.goOn = make(chan struct{})
-	departures <- &d
-	<-d.goOn
+	var tooLate <-chan time.Time // never, without a limit
+	limit := time.Duration(departureLimit.Load())
+	if limit >= 0 {
+		tooLate = time.After(limit)
+	}
+	select {
+	case departures <- &d:
+	case <-departuresEnded:
+		return
+	case <-tooLate:
+		sayTooLate(limit)
+		return
+	}
+	select {
+	case <-d.goOn:
+	case <-tooLate:
+		sayTooLate(limit)
+	}
+}
+
+func sayTooLate(limit time.Duration) {
+	fmt.Fprintf(os.Stderr, "flightrec: Python's on_departure function has not returned within %v; "+
+		"the process ends without waiting for it any longer\n", limit)
 }
 
 // BeforeExit is for the code that flightrec build puts into the runtime: os.Exit calls it.

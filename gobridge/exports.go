@@ -18,6 +18,7 @@ import (
 	"runtime/debug"
 	"runtime/trace"
 	"sync/atomic"
+	"time"
 	"unsafe"
 )
 
@@ -95,19 +96,42 @@ func (q cQueue) stats() (bytes, deliveries uint64) {
 
 func (q cQueue) free() { C.flightrec_queue_free(q.queue) }
 
+// Every export is one call of answer, withSession, value or do, and does all its work inside: so no
+// panic passes. A test reads the source.
+
 // answer runs an export's body; a panic and an error become a status and a text.
-func answer(to *C.flightrec_error, body func() error) (status C.int32_t) {
+func answer(to *C.flightrec_error, body func() error) C.int32_t {
+	return answerWith(to, func() (C.int32_t, error) {
+		err := body()
+		if err == nil {
+			return C.FLIGHTREC_OK, nil
+		}
+		return statusOf(err), err
+	})
+}
+
+// answerWith is answer for a body that chooses the status. Without an error no text is filled in.
+func answerWith(to *C.flightrec_error, body func() (C.int32_t, error)) (status C.int32_t) {
 	defer func() {
 		if v := recover(); v != nil {
 			status = fill(to, C.FLIGHTREC_PANIC, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
 		}
 	}()
-	err := body()
+	status, err := body()
 	if err == nil {
-		return C.FLIGHTREC_OK
+		return status
 	}
-	return fill(to, statusOf(err), err)
+	return fill(to, status, err)
 }
+
+// value runs the body of an export that returns no status; a panic becomes the zero value.
+func value[T any](body func() T) (result T) {
+	defer func() { _ = recover() }()
+	return body()
+}
+
+// do runs the body of an export that returns nothing; a panic is dropped.
+func do(body func()) { value(func() struct{} { body(); return struct{}{} }) }
 
 func statusOf(err error) C.int32_t {
 	var format *formatError
@@ -142,7 +166,7 @@ func fill(to *C.flightrec_error, status C.int32_t, err error) C.int32_t {
 		to.offset, to.generation = C.int64_t(format.offset), C.uint64_t(format.generation)
 	}
 	text := unsafe.Slice((*byte)(unsafe.Pointer(&to.text)), len(to.text))
-	text[copy(text[:len(text)-1], err.Error())] = 0
+	text[copy(text[:len(text)-1], textOf(err))] = 0
 	return status
 }
 
@@ -188,10 +212,14 @@ func flightrec_overlays(text *C.char, capacity C.size_t, length *C.size_t) C.int
 }
 
 //export flightrec_clock_now
-func flightrec_clock_now() C.uint64_t { return C.uint64_t(runtime_traceClockNow()) }
+func flightrec_clock_now() C.uint64_t {
+	return value(func() C.uint64_t { return C.uint64_t(runtime_traceClockNow()) })
+}
 
 //export flightrec_clock_units_per_second
-func flightrec_clock_units_per_second() C.uint64_t { return C.uint64_t(clockUnitsPerSecond()) }
+func flightrec_clock_units_per_second() C.uint64_t {
+	return value(func() C.uint64_t { return C.uint64_t(clockUnitsPerSecond()) })
+}
 
 //export flightrec_setenv
 func flightrec_setenv(name, value C.flightrec_text, to *C.flightrec_error) C.int32_t {
@@ -227,9 +255,11 @@ func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to
 
 //export flightrecRefuse
 func flightrecRefuse(handle C.uint64_t) {
-	if s, ok := sessions.get(uint64(handle)); ok {
-		s.fail(errRefused)
-	}
+	do(func() {
+		if s, ok := sessions.get(uint64(handle)); ok {
+			s.fail(errRefused)
+		}
+	})
 }
 
 //export flightrecOutcome
@@ -244,9 +274,11 @@ func flightrecOutcome(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
 
 //export flightrecFlush
 func flightrecFlush(handle C.uint64_t) {
-	if s, ok := sessions.get(uint64(handle)); ok {
-		s.flush()
-	}
+	do(func() {
+		if s, ok := sessions.get(uint64(handle)); ok {
+			s.flush()
+		}
+	})
 }
 
 // flightrecFlushed is the result of a flush of a session that has ended.
@@ -258,7 +290,7 @@ func flightrecFlushed(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
 
 //export flightrecTimeout
 func flightrecTimeout(to *C.flightrec_error) C.int32_t {
-	return fill(to, C.FLIGHTREC_TIMEOUT, errTimeout)
+	return answer(to, func() error { return errTimeout })
 }
 
 //export flightrec_session_hold
@@ -272,9 +304,11 @@ func flightrec_session_hold(handle, first, last C.uint64_t, holdings **C.flightr
 
 //export flightrecCollect
 func flightrecCollect(handle C.uint64_t) {
-	if s, ok := sessions.get(uint64(handle)); ok {
-		s.collect(uint64(handle))
-	}
+	do(func() {
+		if s, ok := sessions.get(uint64(handle)); ok {
+			s.collect(uint64(handle))
+		}
+	})
 }
 
 //export flightrec_session_feed
@@ -333,7 +367,9 @@ func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statist
 }
 
 //export flightrec_session_count
-func flightrec_session_count() C.uint64_t { return C.uint64_t(sessions.len()) }
+func flightrec_session_count() C.uint64_t {
+	return value(func() C.uint64_t { return C.uint64_t(sessions.len()) })
+}
 
 //export flightrec_workload_names
 func flightrec_workload_names(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
@@ -365,11 +401,9 @@ func flightrec_workload_check(name, arguments C.flightrec_text, to *C.flightrec_
 }
 
 //export flightrec_workload_start
-func flightrec_workload_start(name, arguments C.flightrec_text, task C.uint64_t, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
+func flightrec_workload_start(name, arguments C.flightrec_text, task, number C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		h, err := startWorkload(goText(name), json.RawMessage(goText(arguments)), uint64(task))
-		*handle = C.uint64_t(h)
-		return err
+		return startWorkload(uint64(number), goText(name), json.RawMessage(goText(arguments)), uint64(task))
 	})
 }
 
@@ -398,75 +432,86 @@ func flightrec_workload_next(handle *C.uint64_t, to *C.flightrec_error) C.int32_
 }
 
 //export flightrec_workload_wake
-func flightrec_workload_wake() C.int32_t { finished.put(0); return C.FLIGHTREC_OK }
+func flightrec_workload_wake() C.int32_t {
+	return answer(nil, func() error { finished.close(); return nil })
+}
 
 //export flightrec_workload_result
 func flightrec_workload_result(handle C.uint64_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
-	*length = 0
-	e, ok := executions.get(uint64(handle))
-	if !ok {
-		return fill(to, C.FLIGHTREC_UNKNOWN, fmt.Errorf("%w workload handle %d", errUnknown, handle))
-	}
-	out, status := e.result, C.int32_t(C.FLIGHTREC_OK)
-	switch {
-	case errors.Is(e.err, errPanic) && e.stack != nil:
-		out, status = e.stack, C.FLIGHTREC_PANIC
-	case e.err != nil && e.cancelled.Load():
-		status = C.FLIGHTREC_CANCELLED
-	case e.err != nil:
-		status = C.FLIGHTREC_FAILED
-	}
-	if err := put(out, text, capacity, length); err != nil {
-		return fill(to, C.FLIGHTREC_SHORT, err)
-	}
-	executions.take(uint64(handle))
-	if e.err != nil {
-		return fill(to, status, e.err)
-	}
-	return status
+	return answerWith(to, func() (C.int32_t, error) {
+		*length = 0
+		e, ok := executions.get(uint64(handle))
+		if !ok {
+			return C.FLIGHTREC_UNKNOWN, fmt.Errorf("%w workload handle %d", errUnknown, handle)
+		}
+		out, status := e.result, C.int32_t(C.FLIGHTREC_OK)
+		switch {
+		case errors.Is(e.err, errPanic) && e.stack != nil:
+			out, status = e.stack, C.FLIGHTREC_PANIC
+		case e.err != nil && e.cancelled.Load():
+			status = C.FLIGHTREC_CANCELLED
+		case e.err != nil:
+			status = C.FLIGHTREC_FAILED
+		}
+		if text != nil {
+			if err := put(out, text, capacity, length); err != nil {
+				return C.FLIGHTREC_SHORT, err
+			}
+		}
+		executions.take(uint64(handle))
+		return status, e.err
+	})
 }
 
 //export flightrec_workload_count
-func flightrec_workload_count() C.uint64_t { return C.uint64_t(executions.len()) }
+func flightrec_workload_count() C.uint64_t {
+	return value(func() C.uint64_t { return C.uint64_t(executions.len()) })
+}
 
 var departing atomic.Pointer[departure]
 
 //export flightrec_departure_watch
-func flightrec_departure_watch(asProgram C.int32_t) C.int32_t {
-	watchDepartures(asProgram != 0)
-	return C.FLIGHTREC_OK
+func flightrec_departure_watch(asProgram C.int32_t, limitNs C.int64_t) C.int32_t {
+	return answer(nil, func() error { watchDepartures(asProgram != 0, time.Duration(limitNs)); return nil })
+}
+
+//export flightrec_departure_unwatch
+func flightrec_departure_unwatch() C.int32_t {
+	return answer(nil, func() error { unwatchDepartures(); return nil })
 }
 
 //export flightrec_departure_next
 func flightrec_departure_next(panics, code *C.int32_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		d := <-departures
-		if d == nil {
+		select {
+		case d := <-departures:
+			departing.Store(d)
+			*panics, *code = 0, C.int32_t(d.code)
+			if d.panics {
+				*panics = 1
+			}
+			return nil
+		case <-departuresEnded:
 			return errEnded
 		}
-		departing.Store(d)
-		*panics, *code = 0, C.int32_t(d.code)
-		if d.panics {
-			*panics = 1
-		}
-		return nil
 	})
 }
 
 //export flightrec_departure_go
 func flightrec_departure_go() C.int32_t {
-	if d := departing.Swap(nil); d != nil {
+	return answer(nil, func() error {
+		d := departing.Swap(nil)
+		if d == nil {
+			return errUnknown
+		}
 		close(d.goOn)
-		return C.FLIGHTREC_OK
-	}
-	return C.FLIGHTREC_UNKNOWN
+		return nil
+	})
 }
 
 //export flightrec_departure_wake
 func flightrec_departure_wake() C.int32_t {
-	departuresWatched.Store(false)
-	go func() { departures <- nil }() // nobody may be waiting
-	return C.FLIGHTREC_OK
+	return answer(nil, func() error { endDepartures(); return nil })
 }
 
 //export flightrec_task_begin

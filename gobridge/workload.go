@@ -91,26 +91,44 @@ var executions = registry[*execution]{}
 // finished names the executions that have returned, each once.
 var finished = newMailqueue()
 
-// startWorkload starts a workload, in one of Python's tasks or, with 0, in none.
-func startWorkload(name string, args json.RawMessage, task uint64) (uint64, error) {
+// startWorkload starts a workload under a number of the caller's, in one of Python's tasks or, with
+// 0, in none.
+func startWorkload(number uint64, name string, args json.RawMessage, task uint64) error {
 	workloadsMu.Lock()
 	workload, known := workloads[name]
 	workloadsMu.Unlock()
 	if !known {
-		return 0, unknownWorkload(name)
+		return unknownWorkload(name)
 	}
 	ctx, cancel := context.WithCancel(taskContext(task))
 	e := &execution{cancel: cancel}
-	handle := executions.add(e)
+	if number == 0 || !executions.put(number, e) {
+		cancel()
+		return fmt.Errorf("workload number %d is taken, or 0", number)
+	}
 	go func() {
-		defer finished.put(handle)
+		defer finished.put(number)
 		defer cancel()
 		if task != 0 {
 			defer trace.StartRegion(ctx, name).End() // so that its time counts as the task's
 		}
 		e.run(ctx, workload, args)
 	}()
-	return handle, nil
+	return nil
+}
+
+// put adds an entry under a handle of the caller's; it is false if there is one already.
+func (r *registry[T]) put(handle uint64, value T) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if _, taken := r.entries[handle]; taken {
+		return false
+	}
+	if r.entries == nil {
+		r.entries = make(map[uint64]T)
+	}
+	r.entries[handle] = value
+	return true
 }
 
 func (e *execution) run(ctx context.Context, workload Workload, args json.RawMessage) {
@@ -126,12 +144,22 @@ func (e *execution) run(ctx context.Context, workload Workload, args json.RawMes
 	result, err := workload(ctx, args)
 	returned = true
 	if err != nil {
-		e.err = err
+		e.err = errors.New(textOf(err))
 		return
 	}
 	if e.result, err = json.Marshal(result); err != nil {
-		e.err = fmt.Errorf("the workload's result cannot be given to Python: %w", err)
+		e.err = fmt.Errorf("the workload's result cannot be given to Python: %s", textOf(err))
 	}
+}
+
+// textOf returns an error's text. An Error method may panic: that of a nil pointer in an error does.
+func textOf(err error) (text string) {
+	defer func() {
+		if v := recover(); v != nil {
+			text = fmt.Sprintf("an error of type %T, whose Error method panics: %v", err, v)
+		}
+	}()
+	return err.Error()
 }
 
 // A mailqueue is an unbounded queue of handles; nobody who puts ever waits.
@@ -139,6 +167,7 @@ type mailqueue struct {
 	mu      sync.Mutex
 	filled  *sync.Cond
 	handles []uint64
+	closed  bool
 }
 
 func newMailqueue() *mailqueue {
@@ -154,13 +183,25 @@ func (q *mailqueue) put(handle uint64) {
 	q.filled.Signal()
 }
 
+// take waits for a handle; it is 0 once the queue is closed.
 func (q *mailqueue) take() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for len(q.handles) == 0 {
+	for len(q.handles) == 0 && !q.closed {
 		q.filled.Wait()
+	}
+	if q.closed {
+		return 0
 	}
 	handle := q.handles[0]
 	q.handles = q.handles[1:]
 	return handle
+}
+
+// close has every take return, now and later.
+func (q *mailqueue) close() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.closed = true
+	q.filled.Broadcast()
 }

@@ -25,6 +25,7 @@ func TestExecution(t *testing.T) {
 		{"panic", func(context.Context, json.RawMessage) (any, error) { panic("help") }, "", "panic: help", true},
 		{"panic with nil", func(context.Context, json.RawMessage) (any, error) { panic(nil) }, "", "panic", true},
 		{"goexit", func(context.Context, json.RawMessage) (any, error) { runtime.Goexit(); return nil, nil }, "", "Goexit", false},
+		{"error that panics", func(context.Context, json.RawMessage) (any, error) { return nil, (*nilError)(nil) }, "", "*gobridge.nilError, whose Error method panics: runtime error", false},
 		{"no JSON", func(context.Context, json.RawMessage) (any, error) { return func() {}, nil }, "", "cannot be given to Python", false},
 	} {
 		e := &execution{}
@@ -49,6 +50,10 @@ func TestExecution(t *testing.T) {
 	}
 }
 
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
+
 func TestRegister(t *testing.T) {
 	name := "workload_test"
 	Register(name, func(context.Context, json.RawMessage) (any, error) { return 5, nil })
@@ -63,18 +68,23 @@ func TestRegister(t *testing.T) {
 			Register(bad, nil)
 		}()
 	}
-	handle, err := startWorkload(name, nil, 0)
-	if err != nil {
+	const number = 1234
+	if err := startWorkload(number, name, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got := finished.take(); got != handle {
-		t.Errorf("%d has finished, not %d", got, handle)
+	if got := finished.take(); got != number {
+		t.Errorf("%d has finished, not %d", got, number)
 	}
-	e, ok := executions.take(handle)
+	for _, taken := range []uint64{number, 0} {
+		if err := startWorkload(taken, name, nil, 0); err == nil {
+			t.Errorf("a second workload was started under the number %d", taken)
+		}
+	}
+	e, ok := executions.take(number)
 	if !ok || string(e.result) != "5" || e.err != nil {
 		t.Errorf("%v, %+v", ok, e)
 	}
-	if _, err := startWorkload("unknown", nil, 0); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), name) {
+	if err := startWorkload(5678, "unknown", nil, 0); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), name) {
 		t.Errorf("an unknown workload: %v", err)
 	}
 }
@@ -108,4 +118,22 @@ func TestMailqueue(t *testing.T) {
 		}()
 	}
 	all.Wait()
+}
+
+func TestMailqueueClosed(t *testing.T) {
+	q := newMailqueue()
+	taken := make(chan uint64)
+	for range 3 {
+		go func() { taken <- q.take() }()
+	}
+	q.close()
+	for range 3 {
+		if got := <-taken; got != 0 {
+			t.Errorf("a closed queue gives %d", got)
+		}
+	}
+	q.put(5)
+	if got := q.take(); got != 0 {
+		t.Errorf("a closed queue gives %d", got)
+	}
 }

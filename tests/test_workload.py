@@ -235,6 +235,98 @@ def test_values(go_child: Child) -> None:
 
 
 @pytest.mark.matrix
+def test_error_that_panics(go_child: Child) -> None:
+    """An error whose Error method panics, a typed nil say, is an error; the process lives."""
+    go_child.run(
+        """
+        runtime = flightrec.load()
+        try:
+            runtime.run("nil_error")
+        except flightrec.WorkloadError as exc:
+            assert type(exc) is flightrec.WorkloadError
+            assert "*main.nilError, whose Error method panics: runtime error" in exc.reason, exc
+        else:
+            raise SystemExit("no error")
+        assert runtime.run("echo", a=1) == {"a": 1}
+        """
+    )
+
+
+@pytest.mark.parametrize("name", ["many_digits", "deep"])
+def test_result_that_python_cannot_read(go_child: Child, name: str) -> None:
+    """A result that json refuses is an error for who asks for it; other workloads go on."""
+    go_child.run(
+        """
+        sys.setrecursionlimit(200)
+        if hasattr(sys, "set_int_max_str_digits"):
+            sys.set_int_max_str_digits(1000)
+        elif sys.argv[1] == "many_digits":
+            sys.exit()  # a Python without this limit
+        runtime = flightrec.load()
+        for _ in range(2):
+            handle = runtime.start(sys.argv[1])
+            for _ in range(2):
+                try:
+                    handle.result(50)
+                except flightrec.WorkloadError as exc:
+                    assert str(exc).startswith(f"the result of workload {sys.argv[1]!r}"), exc
+                    assert isinstance(exc.__cause__, (ValueError, RecursionError))
+                else:
+                    raise SystemExit("no error")
+            assert runtime.run("echo", a=1) == {"a": 1}
+        """,
+        name,
+    )
+
+
+def test_no_memory_for_a_result(go_child: Child) -> None:
+    """A result for which there is no memory is an error for who asks for it; others go on."""
+    go_child.run(
+        """
+        from flightrec import workload
+        runtime = flightrec.load()
+        make = workload.ctypes.create_string_buffer
+        def no_memory(size):
+            if size > 100_000:
+                raise MemoryError
+            return make(size)
+        workload.ctypes.create_string_buffer = no_memory
+        try:
+            runtime.run("long_text", bytes=200_000)
+        except MemoryError:
+            pass
+        else:
+            raise SystemExit("no error")
+        assert runtime.run("long_text", bytes=1000) == "a" * 1000
+        assert runtime.cdll.flightrec_workload_count() == 0
+        """
+    )
+
+
+def test_thread_that_cannot_start(go_child: Child) -> None:
+    """Where Python cannot start a thread, start says so and starts nothing; later it works."""
+    go_child.run(
+        """
+        runtime = flightrec.load()
+        start = threading.Thread.start
+        def refuse(self):
+            raise RuntimeError("can't start new thread")
+        threading.Thread.start = refuse
+        for call in (lambda: runtime.run("echo"), lambda: runtime.on_departure(print)):
+            try:
+                call()
+            except flightrec.FlightRecorderError as exc:
+                assert "can't start new thread" in str(exc)
+            else:
+                raise SystemExit("no error")
+        assert runtime.cdll.flightrec_workload_count() == 0
+        threading.Thread.start = start
+        assert runtime.run("echo", a=1) == {"a": 1}
+        """
+    )
+
+
+@pytest.mark.matrix
 def test_workload_that_never_ends(go_child: Child) -> None:
     """A workload that does not heed its context can be left alone."""
     go_child.run(

@@ -208,10 +208,12 @@ int32_t flightrec_workload_describe(char *text, size_t capacity, size_t *length)
 int32_t flightrec_workload_check(flightrec_text name, flightrec_text arguments,
                                  flightrec_error *error);
 
-/* Starts a workload on a goroutine of its own. arguments: JSON. task: its context is that task's, and
- * its goroutine is in a region of that task; 0 for none. FLIGHTREC_UNKNOWN: no such workload. */
+/* Starts a workload on a goroutine of its own, under a number that the caller chooses: any but 0 that
+ * was not used before. So the caller knows it before the workload can finish. arguments: JSON. task: its
+ * context is that task's, and its goroutine is in a region of that task; 0 for none.
+ * FLIGHTREC_UNKNOWN: no such workload. */
 int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t task,
-                                 uint64_t *workload, flightrec_error *error);
+                                 uint64_t workload, flightrec_error *error);
 
 /* Cancels its context. Whether and when it returns is the workload's affair. */
 int32_t flightrec_workload_cancel(uint64_t workload, flightrec_error *error);
@@ -220,10 +222,11 @@ int32_t flightrec_workload_cancel(uint64_t workload, flightrec_error *error);
  * FLIGHTREC_ENDED: flightrec_workload_wake was called. */
 int32_t flightrec_workload_next(uint64_t *workload, flightrec_error *error);
 
-/* Makes one flightrec_workload_next return at once, now or when it is called. */
+/* For the end of the process: from now on every flightrec_workload_next returns at once. */
 int32_t flightrec_workload_wake(void);
 
-/* What a finished workload returned, as JSON; its handle is gone unless FLIGHTREC_SHORT.
+/* What a finished workload returned, as JSON; its handle is gone unless FLIGHTREC_SHORT. With text
+ * NULL it is only forgotten.
  * FLIGHTREC_FAILED, FLIGHTREC_CANCELLED: its error is in *error. FLIGHTREC_PANIC: the panic's text
  * is in *error, its stack in text. */
 int32_t flightrec_workload_result(uint64_t workload, char *text, size_t capacity, size_t *length,
@@ -235,11 +238,16 @@ uint64_t flightrec_workload_count(void);
 /* ---- the end of the process ---------------------------------------------------------------- */
 
 /* From now on a goroutine that calls os.Exit, panics with nobody to recover it, or brings about a
- * fatal error (a concurrent map write, say) waits for flightrec_departure_next. as_program: panics
- * and fatal errors end the process with status 2, as those of an ordinary Go program, and not by
- * SIGABRT, and the workload "main" runs as a program's main function: what it panics with is not
- * recovered. Only in a library from flightrec build, which puts the hooks into the Go runtime. */
-int32_t flightrec_departure_watch(int32_t as_program);
+ * fatal error (a concurrent map write, say) waits for flightrec_departure_next and then
+ * flightrec_departure_go, but no longer than limit_ns in all (below 0: no limit); then it says so on
+ * standard error and goes on. as_program: panics and fatal errors end the process with status 2, as
+ * those of an ordinary Go program, and not by SIGABRT, and the workload "main" runs as a program's main
+ * function: what it panics with is not recovered. Only in a library from flightrec build, which puts
+ * the hooks into the Go runtime. */
+int32_t flightrec_departure_watch(int32_t as_program, int64_t limit_ns);
+
+/* Takes flightrec_departure_watch back. */
+int32_t flightrec_departure_unwatch(void);
 
 /* Waits for such a goroutine and holds it: *panics is 0 for os.Exit, of which *code is the status.
  * FLIGHTREC_ENDED: flightrec_departure_wake was called. */
@@ -248,7 +256,8 @@ int32_t flightrec_departure_next(int32_t *panics, int32_t *code, flightrec_error
 /* Lets that goroutine go on, which ends the process. FLIGHTREC_UNKNOWN: there is none. */
 int32_t flightrec_departure_go(void);
 
-/* Makes the flightrec_departure_next that waits return; from now on nothing waits for it. */
+/* For the end of the process: every flightrec_departure_next returns, and from now on nothing waits for
+ * it. */
 int32_t flightrec_departure_wake(void);
 
 /* ---- annotations (runtime/trace) ----------------------------------------------------------

@@ -20,6 +20,7 @@ import (
 	"io"
 	"runtime"
 	"runtime/trace"
+	"strings"
 	"time"
 	_ "unsafe" // for go:linkname
 
@@ -37,6 +38,13 @@ func init() {
 			return nil, err
 		}
 		return nil, errors.New(options.Text)
+	})
+	gobridge.Register("nil_error", func(context.Context, json.RawMessage) (any, error) { return nil, (*nilError)(nil) })
+	gobridge.Register("many_digits", func(context.Context, json.RawMessage) (any, error) {
+		return json.RawMessage(bytes.Repeat([]byte("7"), 10_000)), nil
+	})
+	gobridge.Register("deep", func(context.Context, json.RawMessage) (any, error) {
+		return json.RawMessage(strings.Repeat("[", 9_000) + strings.Repeat("]", 9_000)), nil
 	})
 	gobridge.Register("panic", func(context.Context, json.RawMessage) (any, error) { panicWith("as the test wants"); return nil, nil })
 	gobridge.Register("panic_nil_map", func(context.Context, json.RawMessage) (any, error) {
@@ -73,6 +81,11 @@ func init() {
 		return gobridge.RequestSnapshot(options.Reason), nil
 	})
 }
+
+// nilError is what a function returns that has a typed nil for an error.
+type nilError struct{ text string }
+
+func (e *nilError) Error() string { return e.text }
 
 //go:noinline
 func panicWith(text string) { panic(text) }
