@@ -203,15 +203,15 @@ class Workloads:
 
     @takes_no_signals
     def _collect(self) -> None:
-        number = ctypes.c_uint64()
-        following = self.library.cdll.flightrec_workload_next
+        number = None
         while True:
             try:
-                if following(number, None) == Status.ENDED:
+                number = ctypes.c_uint64()
+                if self.library.cdll.flightrec_workload_next(number, None) == Status.ENDED:
                     return
                 self._finish(number.value)
             except BaseException as exc:  # whatever befalls one, the others are waited for
-                if handle := self._running.pop(number.value, None):
+                if number and (handle := self._running.pop(number.value, None)):
                     handle._fail(exc)
 
     def _finish(self, number: int) -> None:

@@ -27,6 +27,10 @@ FLIGHTREC = str(Path(flightrec.__file__).parent)
 THREADING = threading.__file__
 
 
+#: How many places a thread comes by before its loop, at most.
+_BEGINNING = 20
+
+
 class Interrupted(BaseException):
     """What a signal handler raises, as KeyboardInterrupt."""
 
@@ -120,9 +124,13 @@ def interrupt_everywhere(
 
 @contextmanager
 def interrupt_threads(every: int, files: tuple[str, ...] = (FLIGHTREC,)) -> Iterator[list[str]]:
-    """Raise at every so-manieth place that threads begun in the block come by; yield the places."""
+    """Raise at every so-manieth place that threads begun in the block come by; yield the places.
+
+    Not at the first ones, where a thread has not come to what it is for.
+    """
     places: list[str] = []
     count = 0
+    begun: dict[int, int] = {}
 
     def trace(frame: FrameType, event: str, _: Any) -> Any:
         nonlocal count
@@ -132,7 +140,8 @@ def interrupt_threads(every: int, files: tuple[str, ...] = (FLIGHTREC,)) -> Iter
         frame.f_trace_opcodes = True
         if event == "opcode" and frame.f_lasti in _places(frame.f_code):
             count += 1
-            if count % every == 0:
+            begun[threading.get_ident()] = begun.get(threading.get_ident(), 0) + 1
+            if count % every == 0 and begun[threading.get_ident()] > _BEGINNING:
                 place = f"{frame.f_code.co_filename}:{frame.f_lineno} +{frame.f_lasti}"
                 places.append(place)
                 raise Interrupted(place)
