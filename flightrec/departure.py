@@ -55,6 +55,11 @@ class DepartureWatch:
         self._wish: _Wish | None = None
         self._thread = SharedThread(self._serve, "flightrec-departures")
 
+    @property
+    def watches(self) -> bool:
+        """Whether there is a function to call."""
+        return self._wish is not None
+
     def watch(
         self, callback: Callable[[Departure], object], *, as_program: bool, timeout: float | None
     ) -> None:

@@ -181,7 +181,7 @@ class GoRuntime:
     @property
     def departures_watched(self) -> bool:
         """Whether :meth:`on_departure` has a function to call."""
-        return self._watch is not None
+        return self._departures.watches
 
     def setenv(self, name: str, value: str | None) -> None:
         """Set an environment variable in Go (``os.Setenv``); None unsets it.

@@ -53,8 +53,8 @@ var endDepartures = sync.OnceFunc(func() {
 	close(departuresEnded)
 })
 
-// depart waits for Python, no longer than the limit. A second goroutine that wants to end the process waits for the first to
-// do so, and a goroutine that outlives a program's main for the end.
+// depart waits for Python, no longer than the limit. A second goroutine that wants to end the process
+// waits for the first to do so, and a goroutine that outlives a program's main for the end.
 func depart(d departure) {
 	if mainReturned.Load() {
 		select {}
