@@ -35,6 +35,7 @@ _COMMANDS = (
     "events",
     "sql",
     "export",
+    "redact",
     "report",
     "view",
     "doctor",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from flightrec.trace.varint import encode_uvarint
+
 __all__ = ["Times", "fixed64", "integer", "message", "text", "varint"]
 
 _WORD: Final = 1 << 64
@@ -11,13 +13,7 @@ _WORD: Final = 1 << 64
 
 def varint(value: int) -> bytes:
     """A number as a base-128 varint; a negative one as protobuf's int64 has it."""
-    value %= _WORD
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+    return encode_uvarint(value % _WORD)
 
 
 def integer(field: int, value: int) -> bytes:

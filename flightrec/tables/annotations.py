@@ -7,6 +7,7 @@ from flightrec.tables.interning import Interner, Row
 from flightrec.tables.numbers import int64
 from flightrec.tables.text import valid_text
 from flightrec.trace.events import Log, RegionBegin, RegionEnd, TaskBegin, TaskEnd
+from flightrec.trace.python import is_region
 
 __all__ = ["Annotations"]
 
@@ -24,15 +25,35 @@ class Annotations:
         self._open_tasks: dict[int, TaskBegin] = {}
         self._begun_stacks: dict[int, int | None] = {}
         self._open_regions: dict[int | None, list[Row]] = {}
+        # By the task that stands for one.
+        self._task_regions: dict[int, Row] = {}
 
     def task_begin(self, event: TaskBegin) -> None:
-        """A task begins."""
+        """A task begins, or a region that stands as one: of a coroutine of Python."""
+        if is_region(event):
+            row = (
+                self._number(event.goroutine),
+                int64(event.parent or 0),
+                valid_text(event.name),
+                0,
+                event.time,
+                self._stack(event.stack),
+            )
+            self._task_regions[event.task] = row
+            return
         self._open_tasks[event.task] = event._replace(goroutine=self._number(event.goroutine))
         self._begun_stacks[event.task] = self._stack(event.stack)
 
     def task_end(self, event: TaskEnd, window_begin: int) -> None:
         """A task ends: for the first time, or it began before the trace."""
         task = event.task
+        region = self._task_regions.pop(task, None)
+        if region is not None:
+            *row, begin, stack = region
+            self.regions.append((*row, begin, event.time, False, False, stack))
+            return
+        if task not in self._open_tasks and is_region(event):
+            return  # It began before the trace, and nothing says what it was called.
         begun = self._open_tasks.pop(task, None)
         self.tasks.append(
             (
@@ -116,3 +137,6 @@ class Annotations:
         self._open_tasks.clear()
         for goid in list(self._open_regions):
             self.goroutine_end(goid, end)
+        for *row, begin, stack in self._task_regions.values():
+            self.regions.append((*row, begin, end, False, True, stack))
+        self._task_regions.clear()

@@ -91,7 +91,7 @@ class TableBuilder:
         self._sync = 0
         self._handlers: dict[type[Event], Callable[[Any], None]] = {
             Label: lambda event: self._goroutines.label(event.goroutine, event.label),
-            Log: self._annotations.log,
+            Log: self._log,
             Metric: self._metric,
             ProcTransition: self._proc,
             RangeActive: lambda event: self._ranges.active(event, self._first),
@@ -255,18 +255,19 @@ class TableBuilder:
         goroutines = self._goroutines
         if old is GoState.NOT_EXIST:
             number = goroutines.appear(goid, time, before=False)
-            goroutines.name(goid, stack)
             is_thread = new is GoState.SYSCALL
             creator = goroutines.number(on)
             where = self._stack(cause)
             goroutines.created(goid, creator, where, thread=is_thread)
             if is_thread:
+                goroutines.on_thread(goid, thread)
                 self._syscalling[proc] = goid
             else:
                 proc, thread = None, None
                 self._wakeups.append(
                     (time, "create", creator, number, where, event.proc, event.thread, None)
                 )
+            goroutines.name(goid, stack)
             self._open[goid] = (number, time, new.value, "", None, proc, thread, False)
             return None
         # It was there before, and in this state since the last sync event: the trace's first one,
@@ -274,6 +275,8 @@ class TableBuilder:
         begin, found = self._sync, new if old is GoState.UNDETERMINED else old
         number = goroutines.appear(goid, begin, before=True)
         goroutines.name(goid, stack)
+        if found is GoState.RUNNING or found is GoState.SYSCALL:
+            goroutines.on_thread(goid, thread)
         if found is GoState.RUNNING:
             goroutines.start(goid, time)
         here = found is new
@@ -343,6 +346,10 @@ class TableBuilder:
         generation, begin = self._generation
         self._generation, self._ended = None, generation
         self._generations.append((generation.number, begin, time, generation.wall_time_ns(0)))
+
+    def _log(self, event: Log) -> None:
+        if not self._goroutines.is_thread_name(event):
+            self._annotations.log(event)
 
     def _metric(self, event: Metric) -> None:
         self._metrics.append((event.time, valid_text(event.name), int64(event.value)))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from flightrec.tables.interning import Row
 from flightrec.tables.text import valid_text
+from flightrec.trace.events import Log
 from flightrec.trace.program import is_recorder_goroutine, is_runtime_goroutine
+from flightrec.trace.python import PYTHON_THREAD, is_c_thread, start_function
 from flightrec.trace.stacks import Stack
+from flightrec.trace.summary.pythonthreads import PythonThreads
 
 __all__ = ["Goroutines", "kind_of"]
-
-# The outermost Go function of a goroutine that a C thread's call into Go brings up.
-_CALLBACK = "runtime.cgocallback"
 
 
 def kind_of(name: str, *, thread: bool) -> str:
@@ -18,7 +18,9 @@ def kind_of(name: str, *, thread: bool) -> str:
 
     ``thread``: it came up when a C thread called into Go.
     """
-    if thread or name == _CALLBACK:
+    if name.startswith(PYTHON_THREAD):
+        return "recorder" if is_recorder_goroutine(name) else "thread"
+    if thread or (name and is_c_thread(name)):
         return "thread"
     if not name:
         return "unknown"
@@ -82,7 +84,7 @@ class Goroutines:
     ``unstarted`` are those of which the name, or when they first ran, is not yet known.
     """
 
-    __slots__ = ("_gone", "_here", "_last", "again", "unnamed", "unstarted")
+    __slots__ = ("_gone", "_here", "_last", "_python_threads", "again", "unnamed", "unstarted")
 
     def __init__(self) -> None:
         self.again: dict[int | None, int] = {}
@@ -90,6 +92,7 @@ class Goroutines:
         self.unstarted: set[int | None] = set()
         self._here: dict[int | None, _Goroutine] = {}
         self._gone: set[int | None] = set()
+        self._python_threads = PythonThreads()
         self._last = 0
 
     def number(self, goid: int | None) -> int | None:
@@ -126,10 +129,18 @@ class Goroutines:
 
     def name(self, goid: int | None, stack: Stack) -> None:
         """A stack of it is seen, which ends in its start function, if that has a name at all."""
-        name = stack[-1].function if stack else ""
-        if name:
-            self._here[goid].name = name
+        found = self._here[goid]
+        found.name = found.name or start_function(stack)
+        if found.name:
             self.unnamed.discard(goid)
+
+    def on_thread(self, goid: int | None, thread: int | None) -> None:
+        """It is found on an M. If it is a C thread's, the M is that thread."""
+        self._python_threads.add(thread, self._here[goid])
+
+    def is_thread_name(self, event: Log) -> bool:
+        """Take in a log; whether it is one in which flightrec names a thread of Python."""
+        return self._python_threads.take(event)
 
     def start(self, goid: int | None, time: int) -> None:
         """It runs for the first time."""

@@ -146,7 +146,11 @@ TABLES: Final[dict[str, Table]] = {
             (
                 _int("goroutine", "Its number in these tables.", required=True),
                 _int("goid", "Its id as Go prints it."),
-                _text("name", "Its start function; empty if the trace has no stack of it."),
+                _text(
+                    "name",
+                    "Its start function, or which Python thread it is; empty if the trace has no "
+                    "stack of it.",
+                ),
                 _name(
                     "kind",
                     "`program`, `runtime` (the runtime's own), `recorder` (it serves the "

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-__all__ = ["VarintError", "all_uvarints", "read_uvarint", "rest_of_uvarint"]
+__all__ = ["VarintError", "all_uvarints", "encode_uvarint", "read_uvarint", "rest_of_uvarint"]
 
 _MAX_BYTES: Final = 10
 
@@ -60,6 +60,16 @@ def all_uvarints(data: bytes) -> list[int] | None:
         else:
             append(byte)
     return None if shift else out
+
+
+def encode_uvarint(value: int) -> bytes:
+    """A number of 0 or more as a varint."""
+    out = bytearray()
+    while value > 127:
+        out.append(value & 127 | 128)
+        value >>= 7
+    out.append(value)
+    return bytes(out)
 
 
 def rest_of_uvarint(data: Sequence[int], at: int, value: int) -> tuple[int, int]:

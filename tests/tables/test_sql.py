@@ -217,7 +217,7 @@ def test_who_woke_whom(recorded: dict[str, Path]) -> None:
 def test_wall_time(recorded: dict[str, Path], go_minor: int) -> None:
     """The views with wall time have that of the events."""
     (row,) = query(recorded["idle"], "SELECT * FROM logs_wall")
-    (log,) = [e for e in _events(recorded["idle"]) if type(e).__name__ == "Log"]
+    (log,) = [e for e in _events(recorded["idle"]) if getattr(e, "message", "") == "begins"]
     wall = log.wall_time_ns
     if go_minor < 25:
         assert row["at"] is None

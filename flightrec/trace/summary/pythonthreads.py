@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from flightrec.trace.events import Log
 from flightrec.trace.python import PYTHON_THREAD, is_c_thread, python_thread
-from flightrec.trace.summary.goroutines import Goroutine
 
-__all__ = ["PythonThreads"]
+__all__ = ["Named", "PythonThreads"]
+
+
+class Named(Protocol):
+    """What is kept of a goroutine, with its name."""
+
+    name: str
 
 
 class PythonThreads:
@@ -19,9 +26,9 @@ class PythonThreads:
 
     def __init__(self) -> None:
         self._names: dict[int, str] = {}
-        self._goroutines: dict[int, Goroutine] = {}
+        self._goroutines: dict[int, Named] = {}
 
-    def add(self, thread: int | None, goroutine: Goroutine) -> None:
+    def add(self, thread: int | None, goroutine: Named) -> None:
         """A goroutine that may be a thread of C was found on an M."""
         if thread is None or not is_c_thread(goroutine.name):
             return

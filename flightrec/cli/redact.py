@@ -1,0 +1,62 @@
+"""``flightrec redact``: the same trace without the program's names, to share."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from flightrec.cli.options import UsageError
+
+if TYPE_CHECKING:
+    from flightrec.cli.options import Subparsers
+
+__all__ = ["configure", "run"]
+
+
+def configure(subparsers: Subparsers) -> None:
+    """Add the command."""
+    parser = subparsers.add_parser(
+        "redact",
+        help="the same trace without the program's names, to share",
+        description="Write a trace anew with words in place of the program's functions and files, "
+        "the names of its tasks, regions and types, and its log messages; the same text becomes "
+        "the same word. What is the standard library's stays, and so do times, ids and line "
+        "numbers. The result is a valid trace with the same numbers.",
+    )
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to")
+    parser.add_argument(
+        "--keep",
+        metavar="CLASS,…",
+        action="append",
+        default=[],
+        help="what stays as it is: functions, files, tasks, regions, categories, messages, types, "
+        "threads (their names)",
+    )
+    parser.set_defaults(run=run)
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the file."""
+    from flightrec.cli.progress import ProgressFile
+    from flightrec.cli.tracefile import without_collector
+    from flightrec.errors import TraceFormatError
+    from flightrec.export.files import whole_file
+    from flightrec.redact import CLASSES, redact
+
+    keep = [word for text in args.keep for word in text.split(",") if word]
+    for word in keep:
+        if word not in CLASSES:
+            raise UsageError(f"--keep: there is no class {word!r}; there are {', '.join(CLASSES)}")
+    if Path(args.output).exists() and Path(args.output).samefile(args.file):
+        raise UsageError(f"{args.output} is the trace itself; give another name with -o")
+    try:
+        with ProgressFile(args.file) as file, without_collector():
+            with whole_file(args.output) as out:
+                redact(file, out, keep=keep)
+    except TraceFormatError as exc:
+        print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)
+        return 1
+    return 0
