@@ -25,6 +25,7 @@ class ProgressFile:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.name = os.fspath(path)
         self._file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 (it is this object's)
         self._size = os.fstat(self._file.fileno()).st_size
         self._live = sys.stderr is not None and sys.stderr.isatty()

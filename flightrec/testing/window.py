@@ -34,6 +34,7 @@ from flightrec.trace import (
 )
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.source import Source
+from flightrec.trace.why import explain_task
 
 __all__ = ["Moment", "Text", "Window", "assert_no_goroutine_leak"]
 
@@ -203,7 +204,8 @@ class Window:
                 slow.sort(key=self._task_ns, reverse=True)
                 raise WindowAssertionError(
                     f"{len(slow)} of {len(found)} tasks {_quoted(name)} took longer than "
-                    f"{seconds_text(max_seconds)}:\n{self._tasks(slow)}",
+                    f"{seconds_text(max_seconds)}:\n{self._tasks(slow)}\n\n"
+                    f"{explain_task(self._events, slow[0].id)}",
                     self._begins(slow),
                 )
         return found

@@ -13,8 +13,15 @@ import pytest
 
 import flightrec
 from flightrec import trace
+from flightrec.testing import Window, WindowAssertionError
 from flightrec.trace.source import Source
-from flightrec.trace.why import NotInTraceError, StepKind, SubjectKind, explain
+from flightrec.trace.why import (
+    NotInTraceError,
+    StepKind,
+    SubjectKind,
+    explain,
+    explain_task,
+)
 from flightrec.trace.why.text import explanation_text
 from tests.conftest import MakeRecorder
 
@@ -203,3 +210,48 @@ def test_stacks(slow_lock: Path) -> None:
     assert re.search(r"sync\.\(\*Mutex\)\.Lock  \S+mutex\.go:\d+", text)
     assert re.search(r"sync\.\(\*Mutex\)\.Unlock  \S+mutex\.go:\d+", text)
     assert re.search(r"syscall\.read  \S+\.go:\d+", text)
+
+
+def test_assertion_explains(corpus: Path) -> None:
+    """A failed ``assert_task(max_seconds=…)`` says why the slowest task was slow."""
+    window = Window(corpus / "mutex_across_io.trace")
+    with pytest.raises(WindowAssertionError) as caught:
+        window.assert_task("request", max_seconds=0.1)
+    text = " ".join(str(caught.value).split())
+    assert "took longer than 100 ms" in text
+    assert str(explain(corpus / "mutex_across_io.trace")).strip() in str(caught.value)
+    assert "it waited for a sync.Mutex at main.(*cache).get" in text
+
+
+def _saved(folder: Path, trace_bytes: bytes, event: object) -> Path:
+    """Write a trace as a rule saves it: with a JSON file beside it."""
+    path = folder / "saved.trace"
+    path.write_bytes(trace_bytes)
+    reason = {"reason": "task 'request' took 1 ms", "event": event}
+    path.with_suffix(".json").write_text(json.dumps({"format": 1, "reasons": [reason]}))
+    return path
+
+
+def test_rule_that_fired(slow_lock: Path, tmp_path: Path) -> None:
+    """Where a rule saved the snapshot, the task that it was about is explained."""
+    slow = explain(slow_lock).subject
+    events = list(trace.read(slow_lock))
+    quick = next(e for e in events if isinstance(e, trace.TaskBegin) and e.task != slow.id)
+    event = {"kind": "task", "name": "request", "start_ns": quick.time - 100, "end_ns": quick.time}
+    explanation = explain(_saved(tmp_path, slow_lock.read_bytes(), event))
+    assert explanation.subject.id == quick.task
+    assert str(explanation).startswith("Saved because task 'request' took 1 ms. Task ")
+
+
+@pytest.mark.parametrize("event", [None, {"name": "request", "start_ns": 5}, {"name": 7}, 7])
+def test_rule_about_something_else(event: object, slow_lock: Path, tmp_path: Path) -> None:
+    """Where the file beside the snapshot names no task of it, what stands out is explained."""
+    explanation = explain(_saved(tmp_path, slow_lock.read_bytes(), event))
+    assert explanation.subject.duration_ns > 100_000_000
+
+
+def test_events_at_hand(slow_lock: Path) -> None:
+    """From events in memory the explanation of a task is the same."""
+    expected = explain(slow_lock, task="request")
+    assert expected.subject.id is not None
+    assert explain_task(list(trace.read(slow_lock)), expected.subject.id) == expected

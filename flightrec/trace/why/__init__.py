@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from flightrec.errors import TraceFormatError
+from flightrec.trace.events import Event
 from flightrec.trace.reader import read
 from flightrec.trace.source import HasBytes, Source, WritesItself
 from flightrec.trace.why.answer import answer, goroutine_subject, load, log_subject
@@ -22,6 +23,8 @@ from flightrec.trace.why.choose import (
     task_subject,
     tasks_named,
 )
+from flightrec.trace.why.fired import fired, task_of
+from flightrec.trace.why.lives import Lives
 from flightrec.trace.why.model import (
     Cause,
     Certainty,
@@ -51,6 +54,7 @@ __all__ = [
     "Usual",
     "Waker",
     "explain",
+    "explain_task",
 ]
 
 
@@ -76,9 +80,10 @@ def explain(
     :param since: ns on the trace clock: only what was going on then or later.
     :param until: ns on the trace clock: only what was going on then or earlier.
 
-    Without any, it is what stands out: the slowest task if it took far longer than the others
-    of its name, else the longest wait, delay or stop-the-world if that is far beyond its kind;
-    where nothing is, the explanation says so.
+    Without any, it is the task that the rule was about which saved the snapshot, if the JSON file
+    beside it says so. Else it is what stands out: the slowest task if it took far longer than the
+    others of its name, else the longest wait, delay or stop-the-world if that is far beyond its
+    kind; where nothing is, the explanation says so.
 
     What was asked for and is not there raises :class:`NotInTraceError`; a broken trace raises
     TraceFormatError. The trace is read twice, so a file that is not seekable is kept in
@@ -118,11 +123,36 @@ def explain(
             found = tasks_named(survey, None)
             subject = task_subject(survey, slowest(survey, found))
         else:
-            subject = outstanding(survey)
+            subject = _noticed(survey, source) or outstanding(survey)
         if subject.kind is SubjectKind.NOTHING:
             return Explanation(subject, (), (), (), (), survey.begin, _failed(failure))
         lives = load(again(), survey, subject.begin_ns, subject.end_ns)
     return answer(lives, survey, subject, _failed(failure))
+
+
+def explain_task(events: Sequence[Event], task: int) -> Explanation:
+    """Why a task took as long as it did, from all events of a trace, which are at hand.
+
+    Raises :class:`NotInTraceError` if there is no such task.
+    """
+    survey = Survey(waits=False)
+    survey.add(events)
+    (found,) = tasks_named(survey, task)
+    lives = Lives()
+    lives.add(events)
+    lives.finish()
+    return answer(lives, survey, task_subject(survey, found))
+
+
+def _noticed(survey: Survey, source: Source) -> Subject | None:
+    """What the rule was about that saved the snapshot; None if nothing says so."""
+    if not survey.everything:
+        return None
+    for found in fired(source):
+        task = task_of(survey, found)
+        if task is not None:
+            return task_subject(survey, task, f"saved because {found.reason}")
+    return None
 
 
 def _failed(failure: TraceFormatError | None) -> str:

@@ -255,6 +255,11 @@ class Survey:
 
     # Asking.
 
+    @property
+    def everything(self) -> bool:
+        """Whether the whole window was asked for."""
+        return self._lower is None and self._upper is None
+
     def chosen_tasks(self) -> list[Task]:
         """The tasks that were going on in the part of the window that was asked for."""
         return [task for task in self.tasks.values() if self._concerns(task.begin, task.end)]

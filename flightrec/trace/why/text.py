@@ -28,6 +28,8 @@ _DEPTH: Final = 8
 
 # The headline follows a chain of waits so far.
 _CHAIN: Final = 3
+
+_SAVED: Final = "saved because"
 _FRAMES: Final = 12
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
@@ -57,6 +59,8 @@ def headline(explanation: Explanation) -> str:
     if subject.kind is SubjectKind.NOTHING:
         return f"Nothing stands out. Looked at: {subject.why}."
     text = f"{_subject(subject)} took {ns_text(subject.duration_ns)}{_usual(subject)}."
+    if subject.why.startswith(_SAVED):
+        text = f"{subject.why[0].upper()}{subject.why[1:]}. {text}"
     total = subject.duration_ns or 1
     chain = _main_chain(explanation.parts)
     if not chain:
