@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import queue
 import threading
 from collections.abc import Callable, Generator
@@ -24,7 +25,7 @@ from flightrec import trace
 from tests.helpers import DEADLINE
 from tests.helpers_go import Judge
 
-WORKERS = 3
+WORKERS = 2
 PLACES = ("thread", "coroutine", "generator")
 
 
@@ -97,28 +98,32 @@ class Annotating(RuleBasedStateMachine):
     def begin(self) -> None:
         self.workers = [Worker(number) for number in range(WORKERS)]
         self.recorder = flightrec.FlightRecorder(self.runtime, max_bytes=1 << 20)
-        self.regions: list[flightrec.Region] = []
+        self.regions: list[tuple[flightrec.Region, int]] = []
         self.tasks: list[flightrec.Task] = []
         self.recorder.start()
 
-    def _on(self, data: st.DataObject, what: Callable[[], Any]) -> None:
-        worker = data.draw(st.sampled_from(self.workers), "worker")
+    def _on(self, data: st.DataObject, what: Callable[[], Any], worker: int | None = None) -> int:
+        if worker is None:
+            worker = data.draw(st.integers(0, WORKERS - 1), "worker")
         place = data.draw(st.sampled_from(PLACES), "place")
-        worker.do(Step(place, what, data.draw(st.integers(0, 1), "generator")))
+        generator = data.draw(st.integers(0, 1), "generator")
+        self.workers[worker].do(Step(place, what, generator))
+        return worker
 
     @rule(data=st.data())
     def enter_region(self, data: st.DataObject) -> None:
         of_task = data.draw(st.sampled_from([None, *self.tasks]), "task")
         name = f"region {len(self.regions) % 3}"
         region = of_task.region(name) if of_task is not None else self.runtime.region(name)
-        self.regions.append(region)
-        self._on(data, region.__enter__)
+        self.regions.append((region, self._on(data, region.__enter__)))
 
     @precondition(lambda self: self.regions)
     @rule(data=st.data())
     def leave_region(self, data: st.DataObject) -> None:
-        region = data.draw(st.sampled_from(self.regions), "region")
-        self._on(data, lambda: region.__exit__(None, None, None))
+        region, worker = data.draw(st.sampled_from(self.regions), "region")
+        elsewhere = data.draw(st.sampled_from([False, False, False, True]), "elsewhere")
+        leave = functools.partial(region.__exit__, None, None, None)
+        self._on(data, leave, None if elsewhere else worker)
 
     @precondition(lambda self: self.regions)
     @rule(data=st.data())
@@ -160,16 +165,18 @@ class Annotating(RuleBasedStateMachine):
     def workload(self, data: st.DataObject) -> None:
         self._on(data, lambda: self.runtime.run("pingpong", pairs=1, duration=0.001))
 
-    @rule(number=st.integers(0, WORKERS - 1))
+    @rule(number=st.integers(0, 5 * WORKERS))
     def another_thread(self, number: int) -> None:
-        self.workers[number].end()
-        self.workers[number] = Worker(number)
+        if number < WORKERS:
+            self.workers[number].end()
+            self.workers[number] = Worker(number)
 
-    @rule()
-    def restart(self) -> None:
-        self._snapshot()
-        self.recorder.stop()
-        self.recorder.start()
+    @rule(seldom=st.integers(0, 5))
+    def restart(self, seldom: int) -> None:
+        if not seldom:
+            self._snapshot()
+            self.recorder.stop()
+            self.recorder.start()
 
     @rule()
     def generation(self) -> None:
@@ -196,6 +203,6 @@ def test_random_programs(runtime: flightrec.GoRuntime, judge: Judge) -> None:
     """Any program of tasks, regions and logs on threads, coroutines and generators is readable."""
     machine = type("Machine", (Annotating,), {"runtime": runtime, "judge": judge})
     settings = hypothesis.settings(
-        max_examples=12, stateful_step_count=40, suppress_health_check=list(hypothesis.HealthCheck)
+        max_examples=12, stateful_step_count=50, suppress_health_check=list(hypothesis.HealthCheck)
     )
     hypothesis.stateful.run_state_machine_as_test(machine, settings=settings)
