@@ -132,7 +132,7 @@ class GoRuntime:
 
     def log(self, category: str, message: str) -> None:
         """Put a message in the Go trace (``runtime/trace.Log``), in the current task if any."""
-        annotate.log(self._annotations, category, message)
+        annotate.log(self._annotations, None, category, message)
 
     def task(self, name: str, *, parent: Task | None = None) -> Task:
         """Begin a task in the Go trace (``runtime/trace.NewTask``).

@@ -50,7 +50,10 @@ func beginRegion(number, onThread, inTask uint64, name string) {
 		r.asTask = regionTask(r.ctx, name)
 		return
 	}
-	t, _ := threads.keep(onThread, &thread{})
+	t, known := threads.get(onThread)
+	if !known {
+		t, _ = threads.keep(onThread, &thread{})
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settle()

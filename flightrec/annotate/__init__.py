@@ -5,7 +5,7 @@ cost an attribute look-up and do nothing in Go; a task that began before the rec
 the trace with the first thing that happens in it.
 """
 
-from flightrec.annotate.active import activate, active
+from flightrec.annotate.active import activate
 from flightrec.annotate.bridge import Annotations
 from flightrec.annotate.regions import Region
 from flightrec.annotate.tasks import Task, current_task_number, log
@@ -16,7 +16,6 @@ __all__ = [
     "Region",
     "Task",
     "activate",
-    "active",
     "current_task_number",
     "log",
     "traced",

@@ -6,15 +6,17 @@ from flightrec.annotate.bridge import Annotations
 
 __all__ = ["activate", "active"]
 
-_active: Annotations | None = None  # there can be only one
+
+class _Active:
+    """An attribute of an object is quicker to read than a function is to call."""
+
+    annotations: Annotations | None = None  # there can be only one runtime
+
+
+#: Where :func:`flightrec.traced` looks; None before a library is loaded.
+active = _Active()
 
 
 def activate(annotations: Annotations) -> None:
     """Make these the annotations that :func:`flightrec.traced` uses."""
-    global _active
-    _active = annotations
-
-
-def active() -> Annotations | None:
-    """Return them; None before a library is loaded."""
-    return _active
+    active.annotations = annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import TYPE_CHECKING, Any
 
 from flightrec import abi
@@ -98,6 +99,16 @@ class Annotations:
         self._call(self._log, 0, encoded(category), encoded(message))
 
     def _call(self, function: Any, *arguments: Any) -> None:
-        error = abi.Error()
+        error = _failure.error
         if status := function(*arguments, error):
             raise error_for(function.__name__, status, error)
+
+
+class _Failure(threading.local):
+    """Where Go writes what went wrong. 4 KiB take longer to make than a log to write."""
+
+    def __init__(self) -> None:
+        self.error = abi.Error()
+
+
+_failure = _Failure()

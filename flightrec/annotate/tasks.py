@@ -61,7 +61,7 @@ class Task:
 
     def log(self, category: str, message: str) -> None:
         """Log a message in this task (``trace.Log``)."""
-        _log(self._annotations, self, category, message)
+        log(self._annotations, self, category, message)
 
     def region(self, name: str) -> Region:
         """Return a region in this task, to be used in a ``with`` statement."""
@@ -97,14 +97,11 @@ def current_task_number() -> int:
     return task._in_go() if task is not None else 0
 
 
-def log(annotations: Annotations, category: str, message: str) -> None:
-    """Log a message in the current task, if there is one."""
-    _log(annotations, None, category, message)
-
-
-def _log(annotations: Annotations, task: Task | None, category: str, message: str) -> None:
-    check_text(category, "a log's category")
-    check_text(message, "a log's message")
+def log(annotations: Annotations, task: Task | None, category: str, message: str) -> None:
+    """Log a message in a task, or with None in the current one, if there is one."""
+    if type(category) is not str or type(message) is not str:
+        check_text(category, "a log's category")
+        check_text(message, "a log's message")
     if annotations.on and not is_forked():
         number = task._in_go() if task is not None else current_task_number()
         annotations.log(number, category, message)

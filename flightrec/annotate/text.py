@@ -26,7 +26,9 @@ def encoded(text: str) -> bytes:
     What UTF-8 or C cannot say is escaped as in Python's source: a lone surrogate is ``\udcff``, a
     NUL ``\x00``. A longer string is cut between two characters, and ends with "…".
     """
-    data = text[: MOST_BYTES + 1].encode("utf-8", "backslashreplace")
+    if len(text) > MOST_BYTES:
+        text = text[: MOST_BYTES + 1]
+    data = text.encode("utf-8", "backslashreplace")
     if b"\0" in data:
         data = data.replace(b"\0", rb"\x00")
     if len(data) <= MOST_BYTES:

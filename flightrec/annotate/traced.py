@@ -63,31 +63,32 @@ def _wrapper_for(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     return _plain(function, name)
 
 
-def _begin(name: str, *, suspendable: bool) -> OpenRegion | None:
-    """Begin a region if anything records. A plain function's nests, for it cannot be suspended."""
-    annotations = active()
+def _begin(name: str, *, nests: bool) -> OpenRegion | None:
+    """Begin a region if anything records."""
+    annotations = active.annotations
     if annotations is None or not annotations.on or is_forked():
         return None
-    nests = not suspendable and not in_greenlet()
     return OpenRegion(annotations, name, current_task_number(), nests=nests)
 
 
 def _plain(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
-        region = _begin(name, suspendable=False)
-        if region is None:
+        annotations = active.annotations
+        if annotations is None or not annotations.on:
             return function(*args, **kwargs)
+        region = _begin(name, nests=not in_greenlet())  # nothing else can suspend this frame
         try:
             return function(*args, **kwargs)
         finally:
-            region.end()
+            if region is not None:
+                region.end()
 
     return call
 
 
 def _coroutine(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> Any:
-        region = _begin(name, suspendable=True)
+        region = _begin(name, nests=False)
         try:
             return await function(*args, **kwargs)
         finally:
@@ -99,7 +100,7 @@ def _coroutine(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _generator(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-        region = _begin(name, suspendable=True)
+        region = _begin(name, nests=False)
         try:
             return (yield from function(*args, **kwargs))
         finally:
@@ -111,7 +112,7 @@ def _generator(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 def _async_generator(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     async def call(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
-        region = _begin(name, suspendable=True)
+        region = _begin(name, nests=False)
         inner = function(*args, **kwargs)
         try:
             # What ``yield from`` does, which asynchronous generators do not have.
