@@ -125,7 +125,7 @@ def _window_ratio(peak: int | None) -> float:
 
 def _gil(results: Results) -> Iterator[Bar]:
     if ours := results.gil.get("ours"):
-        plain = results.gil["plain"].callback_ms.median
+        plain = results.gil["python"].callback_ms.median
         yield Bar(
             what="GIL held per MiB recorded, pingpong, Python idle",
             limit=0.1,
@@ -133,7 +133,7 @@ def _gil(results: Results) -> Iterator[Bar]:
             measured=ours.callback_ms,
             digits=3,
             unit=" ms",
-            note=f"plain Python: {plain:.2f} ms",
+            note=f"kept in Python: {plain:.2f} ms",
         )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Protocol
 
 from flightrec import FlightRecorder, GoRuntime, WorkloadHandle
+from flightrec.recording import StorageName
 
 __all__ = [
     "CONTROL",
@@ -148,14 +149,14 @@ class Reference:
 
 
 class Ours:
-    """``flightrec.FlightRecorder``, or its plain Python twin."""
+    """``flightrec.FlightRecorder``, with either storage."""
 
-    def __init__(self, runtime: GoRuntime, *, plain: bool = False) -> None:
+    def __init__(self, runtime: GoRuntime, *, storage: StorageName = "native") -> None:
         self._runtime = runtime
-        self._plain = plain
+        self._storage: StorageName = storage
         self._recorder: FlightRecorder | None = None
-        self.name = "plain" if plain else "ours"
-        self.title = "ours, plain Python" if plain else "ours"
+        self.name = "ours" if storage == "native" else storage
+        self.title = "ours" if storage == "native" else "ours, kept in Python"
 
     @property
     def recorder(self) -> FlightRecorder:
@@ -169,7 +170,7 @@ class Ours:
             self._runtime,
             min_age=window.min_age,
             max_bytes=window.max_bytes,
-            plain=self._plain,
+            storage=self._storage,
         )
         self._recorder.start()
 
@@ -246,5 +247,5 @@ def all_contenders(runtime: GoRuntime) -> tuple[Contender, ...]:
         Discard(runtime),
         Reference(runtime),
         Ours(runtime),
-        Ours(runtime, plain=True),
+        Ours(runtime, storage="python"),
     )

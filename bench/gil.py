@@ -2,8 +2,7 @@
 
 Two measures, on runs of their own:
 
-- the wall time inside the delivery callback, without that of calls from there into the bridge,
-  which ctypes makes without the GIL. ctypes takes the GIL before the callback and gives it back
+- the wall time inside the delivery callback. ctypes takes the GIL before it and gives it back
   after; with Python idle nobody else wants it meanwhile, so all of that time it is held.
 - the CPU time of the whole delivery thread, from the system. It has ctypes' own work around the
   callback in it, and also what the thread does without the GIL: an upper bound for what computing
@@ -36,24 +35,16 @@ class _TimedRecording(Recording):
     """A recording that sums up the time in its callback."""
 
     wall_ns = 0
-    bridge_ns = 0
     calls = 0
 
-    def _consume(self, _context: int | None, runs: Any, count: int) -> int:
+    def _consume(self, _context: int | None, shown: Any, count: int, oldest: int) -> int:
         began = time.perf_counter_ns()
         try:
-            return super()._consume(_context, runs, count)
+            return super()._consume(_context, shown, count, oldest)
         finally:
             cls = _TimedRecording
             cls.wall_ns += time.perf_counter_ns() - began
             cls.calls += 1
-
-    def _pace(self, overhead: int) -> None:
-        before = self.advance_bytes
-        began = time.perf_counter_ns()
-        super()._pace(overhead)
-        if self.advance_bytes != before:  # it has told the bridge
-            _TimedRecording.bridge_ns += time.perf_counter_ns() - began
 
 
 @contextlib.contextmanager
@@ -73,24 +64,22 @@ class GilHeld:
 
     callback_ms: Spread  #: wall time in the callback, per MiB
     thread_ms: Spread | None  #: CPU time of the delivery thread, per MiB; None if unknown
-    bridge_ms: Spread  #: wall time of calls into the bridge in the callback, per MiB; not the GIL's
     callback_us: Spread  #: the first, of one callback, in us
     callbacks_per_second: Spread
     mib_per_second: Spread
 
 
 def measure_gil(runtime: GoRuntime, job: Job, rounds: int) -> dict[str, GilHeld]:
-    """Measure ours and its plain twin, Python idle. By contender's name."""
-    results = {}
+    """Measure ours with either storage, Python idle. By contender's name."""
+    results: dict[str, GilHeld] = {}
     with _timed_recordings():
-        for contender in (Ours(runtime), Ours(runtime, plain=True)):
-            walls, bridges, cpus, each, frequency, speed = [], [], [], [], [], []
+        for contender in (Ours(runtime), Ours(runtime, storage="python")):
+            walls, cpus, each, frequency, speed = [], [], [], [], []
             for _ in range(rounds):
-                _TimedRecording.wall_ns = _TimedRecording.bridge_ns = _TimedRecording.calls = 0
+                _TimedRecording.wall_ns = _TimedRecording.calls = 0
                 sample = measure(runtime, contender, job, PythonLoad(IDLE.threads))
-                held_ns = _TimedRecording.wall_ns - _TimedRecording.bridge_ns
+                held_ns = _TimedRecording.wall_ns
                 walls.append(held_ns / 1e6 / sample.mib)
-                bridges.append(_TimedRecording.bridge_ns / 1e6 / sample.mib)
                 each.append(held_ns / 1e3 / _TimedRecording.calls)
                 frequency.append(_TimedRecording.calls / sample.seconds)
                 speed.append(sample.mib / sample.seconds)
@@ -99,7 +88,6 @@ def measure_gil(runtime: GoRuntime, job: Job, rounds: int) -> dict[str, GilHeld]
             results[contender.name] = GilHeld(
                 Spread.of(walls),
                 Spread.of(cpus) if cpus else None,
-                Spread.of(bridges),
                 Spread.of(each),
                 Spread.of(frequency),
                 Spread.of(speed),

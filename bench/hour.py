@@ -11,9 +11,9 @@ from typing import cast
 from bench.renumber import Template
 from bench.system import rss_bytes
 from flightrec import FlightRecorder, GoRuntime
-from flightrec.generation import PlainGeneration
+from flightrec.generation import PythonGeneration
 from flightrec.recording import Recording, RecordingOptions
-from flightrec.ring import retain
+from flightrec.ring import Retention, retain
 
 __all__ = ["Hour", "measure_hour"]
 
@@ -69,17 +69,10 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
     header, template, speed = _source(runtime)
     runtime.run("collect")
     before = rss_bytes()
-    recording = Recording(
-        runtime,
-        RecordingOptions(
-            max_bytes=_MAX_BYTES,
-            min_age_ns=10**18,  # only its size limits the window
-            policy=retain,
-            plain=False,
-            experiments=(),
-            replay=True,
-        ),
-    )
+    # Only its size limits the window.
+    retention = Retention(policy=retain, max_bytes=_MAX_BYTES, min_age_ns=10**18)
+    recording = Recording(runtime, RecordingOptions(retention=retention, replay=True))
+    recording.open()
     try:
         wanted = speed * trace_seconds
         recording.feed(header)
@@ -105,6 +98,7 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
         seconds = time.perf_counter() - began
         counters = recording.statistics()
     finally:
+        recording.stop()
         recording.close()
     return Hour(
         trace_seconds=trace_seconds,
@@ -121,7 +115,7 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
 def _source(runtime: GoRuntime) -> tuple[bytes, Template, float]:
     """Return a trace's header, its generations, and how many bytes a second there were."""
     recorder = FlightRecorder(
-        runtime, max_bytes=2 * _GENERATIONS * _GENERATION_BYTES, min_age=3600.0, plain=True
+        runtime, max_bytes=2 * _GENERATIONS * _GENERATION_BYTES, min_age=3600.0, storage="python"
     )
     with recorder:
         seconds = 0.0
@@ -132,5 +126,5 @@ def _source(runtime: GoRuntime) -> tuple[bytes, Template, float]:
                 ]
             snapshot = recorder.snapshot()  # ends the generation
         speed = recorder.stats().total_bytes / seconds
-    generations = [cast("PlainGeneration", g).chunks for g in snapshot.generations]
+    generations = [cast("PythonGeneration", g).chunks for g in snapshot.generations]
     return snapshot.header, Template(generations), speed

@@ -38,7 +38,7 @@ def measure_lifecycle(runtime: GoRuntime, rounds: int) -> dict[str, Lifecycle]:
             native.start()
             native.stop()
             note(native.name, *native.took_ns)
-        for ours in (Ours(runtime), Ours(runtime, plain=True)):
+        for ours in (Ours(runtime), Ours(runtime, storage="python")):
             began = time.perf_counter_ns()
             ours.start()
             started = time.perf_counter_ns()

@@ -19,7 +19,7 @@ from bench.measure import Job, measure
 def main() -> int:
     """Profile one run; return 0."""
     parser = argparse.ArgumentParser(prog="python -m bench.pprof", description=__doc__)
-    parser.add_argument("contender", choices=("off", "discard", "go", "ours", "plain"))
+    parser.add_argument("contender", choices=("off", "discard", "go", "ours", "python"))
     parser.add_argument("workload", choices=("pingpong", "http_server", "gc_churn"))
     parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=3.0)

@@ -14,7 +14,7 @@ from bench.table import text_table
 __all__ = ["bars_table", "tables"]
 
 MIB = 1 << 20
-_CONTENDERS = ("off", "discard", "go", "ours", "plain")
+_CONTENDERS = ("off", "discard", "go", "ours", "python")
 
 
 def tables(results: Results) -> Iterator[str]:
@@ -61,12 +61,12 @@ def _throughput(results: Results) -> str:
                 ),
                 throughput_ratio(samples, "ours", "go").text(),
                 throughput_ratio(samples, "ours", "discard").text(),
-                throughput_ratio(samples, "plain", "go").text(),
+                throughput_ratio(samples, "python", "go").text(),
             ]
         )
     return text_table(
         "Go throughput (a second, and as a share of tracing off; medians of the rounds' ratios)",
-        ["workload, Python", "off", *_CONTENDERS[1:], "ours / go", "ours / discard", "plain / go"],
+        ["workload, Python", "off", *_CONTENDERS[1:], "ours / go", "ours / discard", "python / go"],
         rows,
     )
 
@@ -197,7 +197,6 @@ def _gil(results: Results) -> str:
             "",
             "held, ms",
             "thread's CPU, ms",
-            "in the bridge, ms",
             "held, us a callback",
             "callbacks/s",
             "MiB/s",
@@ -207,7 +206,6 @@ def _gil(results: Results) -> str:
                 name,
                 held.callback_ms.text(3),
                 held.thread_ms.text(3) if held.thread_ms is not None else "unknown",
-                held.bridge_ms.text(3),
                 held.callback_us.text(0),
                 held.callbacks_per_second.text(0),
                 held.mib_per_second.text(0),

@@ -98,7 +98,7 @@ class Results:
                 for above, below in (
                     ("ours", "go"),
                     ("ours", "discard"),
-                    ("plain", "go"),
+                    ("python", "go"),
                     ("go", "off"),
                 )
             }

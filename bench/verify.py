@@ -22,7 +22,7 @@ def verify(runtime: GoRuntime, toolchain: Toolchain) -> None:
 
     :raises RuntimeError: one is not a valid trace, or does not have the workload's events in it.
     """
-    ours, plain, reference = Ours(runtime), Ours(runtime, plain=True), Reference(runtime)
+    ours, plain, reference = Ours(runtime), Ours(runtime, storage="python"), Reference(runtime)
     with tempfile.TemporaryDirectory(prefix="flightrec-bench-") as folder:
         path = Path(folder) / "snapshot.trace"
         contenders: tuple[Contender, ...] = (reference, ours, plain)

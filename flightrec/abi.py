@@ -15,19 +15,17 @@ __all__ = [
     "CONSUMER",
     "PROTOTYPES",
     "Error",
-    "Holding",
+    "Generation",
     "News",
     "NewsKind",
     "Option",
     "Options",
-    "Run",
-    "RunFlag",
     "Segment",
     "SessionStatistics",
     "Status",
 ]
 
-ABI_VERSION = 4
+ABI_VERSION = 5
 
 
 class Status(IntEnum):
@@ -51,18 +49,9 @@ class Status(IntEnum):
 class Option(IntFlag):
     """``FLIGHTREC_OPTION_*``."""
 
-    CHUNKS = 1
-    ALLOCFREE = 2
-    REPLAY = 4
-    SOFT = 8
-
-
-class RunFlag(IntFlag):
-    """``FLIGHTREC_RUN_*``."""
-
-    HEADER = 1
-    ENDS = 2
-    DROPPED = 4
+    ALLOCFREE = 1
+    REPLAY = 2
+    STRICT = 4
 
 
 class Error(ctypes.Structure):
@@ -79,25 +68,8 @@ class Options(ctypes.Structure):
     """``flightrec_options``."""
 
     _fields_ = [
-        ("window_limit", ctypes.c_uint64),
-        ("advance_bytes", ctypes.c_uint64),
-        ("deliver_bytes", ctypes.c_uint64),
-        ("flags", ctypes.c_uint32),
-        ("reserved", ctypes.c_uint32),
-    ]
-
-
-class Run(ctypes.Structure):
-    """``flightrec_run``."""
-
-    _fields_ = [
-        ("generation", ctypes.c_uint64),
-        ("bytes", ctypes.c_uint64),
-        ("batches", ctypes.c_uint64),
-        ("min_time", ctypes.c_uint64),
-        ("frequency", ctypes.c_uint64),
-        ("overhead", ctypes.c_uint64),
-        ("data", ctypes.c_void_p),
+        ("max_bytes", ctypes.c_uint64),
+        ("ceiling", ctypes.c_uint64),
         ("flags", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
     ]
@@ -112,16 +84,19 @@ class Segment(ctypes.Structure):
     ]
 
 
-class Holding(ctypes.Structure):
-    """``flightrec_holding``."""
+class Generation(ctypes.Structure):
+    """``flightrec_generation``."""
 
-
-Holding._fields_ = [
-    ("generation", ctypes.c_uint64),
-    ("count", ctypes.c_size_t),
-    ("segments", ctypes.POINTER(Segment)),
-    ("next", ctypes.POINTER(Holding)),
-]
+    _fields_ = [
+        ("number", ctypes.c_uint64),
+        ("bytes", ctypes.c_uint64),
+        ("batches", ctypes.c_uint64),
+        ("min_time", ctypes.c_uint64),
+        ("end_time", ctypes.c_uint64),
+        ("frequency", ctypes.c_uint64),
+        ("count", ctypes.c_size_t),
+        ("segments", ctypes.POINTER(Segment)),
+    ]
 
 
 class SessionStatistics(ctypes.Structure):
@@ -132,17 +107,22 @@ class SessionStatistics(ctypes.Structure):
         for name in (
             "window_bytes",
             "peak_window_bytes",
-            "queued_bytes",
+            "kept_bytes",
+            "kept_generations",
+            "oldest_time",
+            "waiting_bytes",
+            "active_generation",
             "active_bytes",
             "active_min_time",
-            "active_generation",
             "bytes",
             "batches",
             "generations",
-            "dropped_generations",
             "early_advances",
+            "advance_bytes",
+            "overhead_bytes",
+            "dropped_generations",
+            "over_ceiling_generations",
             "deliveries",
-            "pinned_generations",
             "mapped_bytes",
         )
     ]
@@ -169,7 +149,13 @@ class News(ctypes.Structure):
     ]
 
 
-CONSUMER = ctypes.CFUNCTYPE(ctypes.c_int64, ctypes.c_void_p, ctypes.POINTER(Run), ctypes.c_size_t)
+CONSUMER = ctypes.CFUNCTYPE(
+    ctypes.c_int64,
+    ctypes.c_void_p,
+    ctypes.POINTER(ctypes.POINTER(Generation)),
+    ctypes.c_size_t,
+    ctypes.c_uint64,
+)
 
 _status = ctypes.c_int32
 _handle = ctypes.c_uint64
@@ -177,7 +163,7 @@ _text = ctypes.c_char_p
 _buffer = ctypes.c_void_p
 _size = ctypes.c_size_t
 _error_p = ctypes.POINTER(Error)
-_holding_p = ctypes.POINTER(Holding)
+_generations_p = ctypes.POINTER(ctypes.POINTER(Generation))
 _handle_p = ctypes.POINTER(ctypes.c_uint64)
 _size_p = ctypes.POINTER(ctypes.c_size_t)
 
@@ -191,20 +177,24 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_setenv", (_text, _text, _error_p), _status),
     ("flightrec_session_open", (ctypes.POINTER(Options), _handle_p, _error_p), _status),
     ("flightrec_session_deliver", (_handle, CONSUMER, ctypes.c_void_p, _error_p), _status),
+    ("flightrec_session_reserve", (_handle, ctypes.c_uint64, _error_p), _status),
+    ("flightrec_session_flush", (_handle, _handle_p, _error_p), _status),
     (
-        "flightrec_session_flush",
-        (_handle, ctypes.c_int64, ctypes.POINTER(_holding_p), _error_p),
+        "flightrec_session_flush_wait",
+        (_handle, ctypes.c_uint64, _handle_p, ctypes.c_int64, _error_p),
         _status,
     ),
-    ("flightrec_session_set_advance_bytes", (_handle, ctypes.c_uint64, _error_p), _status),
+    ("flightrec_session_header", (_handle, _buffer, _error_p), _status),
     (
         "flightrec_session_hold",
-        (_handle, ctypes.c_uint64, ctypes.c_uint64, ctypes.POINTER(_holding_p), _error_p),
+        (_handle, ctypes.c_uint64, _generations_p, _size, _size_p, _error_p),
         _status,
     ),
-    ("flightrec_session_release", (_handle, _holding_p), None),
+    ("flightrec_generations_hold", (_generations_p, _size, _generations_p), None),
+    ("flightrec_generations_release", (_generations_p, _size), None),
     ("flightrec_session_feed", (_handle, _buffer, _size, _error_p), _status),
     ("flightrec_session_stop", (_handle, _error_p), _status),
+    ("flightrec_session_stop_wait", (_handle, ctypes.c_int64, _error_p), _status),
     ("flightrec_session_close", (_handle, _error_p), _status),
     (
         "flightrec_session_stats",
@@ -212,6 +202,7 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
         _status,
     ),
     ("flightrec_session_count", (), ctypes.c_uint64),
+    ("flightrec_generation_count", (), ctypes.c_uint64),
     ("flightrec_workload_names", (_buffer, _size, _size_p), _status),
     ("flightrec_workload_describe", (_buffer, _size, _size_p), _status),
     ("flightrec_workload_check", (_text, _text, _error_p), _status),
@@ -236,6 +227,7 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_region_begin", (_handle, _handle, _handle, _text, _error_p), _status),
     ("flightrec_region_end", (_handle, _handle, _error_p), _status),
     ("flightrec_thread_end", (_handle,), _status),
+    ("flightrec_thread_names", (_text,), None),
     ("flightrec_metrics_describe", (_buffer, _size, _size_p), _status),
     (
         "flightrec_metrics_read",

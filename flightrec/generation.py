@@ -1,6 +1,6 @@
 """Complete generations of a trace, and where their batches lie.
 
-A generation is a number of facts and a way to its bytes. To read the bytes one takes *hold* of
+A generation is its metadata and a way to its bytes. To read the bytes one takes *hold* of
 generations: a hold keeps them in place until it goes.
 """
 
@@ -8,31 +8,29 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from flightrec import abi
-from flightrec.abi import Status
-from flightrec.library import Library, error_for, is_forked
+from flightrec.library import is_forked
 
-__all__ = [
-    "Generation",
-    "Hold",
-    "NativeGeneration",
-    "NativeHold",
-    "PlainGeneration",
-    "hold_all",
-    "native_holds",
-]
+__all__ = ["Generation", "Hold", "NativeGeneration", "NativeHold", "PythonGeneration", "PythonHold"]
 
 
 class Hold(Protocol):
-    """A generation's bytes, in place for as long as this object lives."""
+    """The bytes of consecutive generations, in place while this object or a buffer lives."""
+
+    @property
+    def generations(self) -> Sequence[Generation]:
+        """The generations, oldest first."""
 
     @property
     def buffers(self) -> Sequence[memoryview]:
-        """The batches in order, in one or more pieces. Do not keep them longer than the hold."""
+        """Their batches in order, in pieces, read-only. Each keeps its memory in place."""
+
+    def newest(self, count: int) -> Hold:
+        """Return another hold, of only the newest of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,94 +46,127 @@ class Generation:
 
     def hold(self) -> Hold | None:
         """Take hold of the bytes; None if they have left the window meanwhile."""
-        held = hold_all((self,))
-        return held[0][1] if held else None
+        raise NotImplementedError
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PlainGeneration(Generation):
-    """A generation whose batches are Python bytes."""
-
-    chunks: tuple[bytes, ...] = field(repr=False)
+class _Source(Protocol):
+    def hold_one(self, number: int, /) -> Hold | None: ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NativeGeneration(Generation):
     """A generation whose batches lie in the bridge's native memory, not copied into Python.
 
-    The bridge may drop it from the window to keep its ceiling; a hold protects it.
+    One that a policy is given is in the window only: the bridge may evict it to keep the ceiling.
+    One out of a snapshot keeps the snapshot's memory.
     """
 
-    library: Library = field(repr=False)
-    session: int = field(repr=False)
+    source: _Source = field(repr=False, compare=False)
 
+    @classmethod
+    def of(cls, shown: abi.Generation, source: _Source) -> NativeGeneration:
+        """Copy the metadata of one of the bridge's generations."""
+        frequency = shown.frequency
+        return cls(
+            number=shown.number,
+            nbytes=shown.bytes,
+            batches=shown.batches,
+            start_ns=shown.min_time * 1_000_000_000 // frequency,
+            end_ns=shown.end_time * 1_000_000_000 // frequency,
+            units_per_second=frequency,
+            source=source,
+        )
 
-def hold_all(ring: Sequence[Generation]) -> tuple[tuple[Generation, Hold], ...]:
-    """Take hold of consecutive generations of one recording, oldest first.
-
-    Those that have left the window meanwhile, which are the oldest, are not in the result. All are
-    held by one call of the bridge: under load a thread waits long to enter Go.
-    (:meth:`Recording.take <flightrec.recording.Recording.take>` needs not even that.)
-    """
-    if ring and isinstance(ring[0], NativeGeneration):
-        return _hold_native([g for g in ring if isinstance(g, NativeGeneration)])
-    plain = [g for g in ring if isinstance(g, PlainGeneration)]
-    return tuple((g, _PlainHold(tuple(map(memoryview, g.chunks)))) for g in plain)
-
-
-@dataclass(frozen=True, slots=True)
-class _PlainHold:
-    buffers: tuple[memoryview, ...]
+    def hold(self) -> Hold | None:
+        """Take hold of the bytes; None if they have left the window meanwhile."""
+        return self.source.hold_one(self.number)
 
 
 class NativeHold:
-    """A holding of the bridge, released when this object goes."""
+    """References to generations of the bridge, released when this object and its buffers are gone.
 
-    __slots__ = ("__weakref__", "_buffers")
+    The object owns an array before the bridge writes references there, so that an exception between
+    any two lines leaks none.
+    """
 
-    def __init__(self, library: Library, session: int, holding: Any) -> None:
-        shown = holding.contents
-        self._buffers = tuple(
-            memoryview((ctypes.c_ubyte * segment.bytes).from_address(segment.data)).cast("B")
-            for segment in shown.segments[: shown.count]
-        )
-        release = weakref.finalize(self, _release, library, session, holding)
+    __slots__ = ("__weakref__", "_cdll", "count", "references")
+
+    def __init__(self, cdll: ctypes.CDLL, capacity: int) -> None:
+        self._cdll = cdll
+        self.references: Any = (ctypes.POINTER(abi.Generation) * capacity)()
+        self.count = 0  #: how many the bridge has put into the array, from its beginning on
+        release = weakref.finalize(self, _release, cdll, self.references)
         release.atexit = False  # the memory goes with the process
 
     @property
+    def generations(self) -> tuple[NativeGeneration, ...]:
+        """The generations, oldest first."""
+        return tuple(
+            NativeGeneration.of(self.references[i].contents, self) for i in range(self.count)
+        )
+
+    @property
     def buffers(self) -> Sequence[memoryview]:
-        """The batches in order, in one or more pieces."""
-        return self._buffers
+        """The batches in order, in one or more pieces, read-only. Each keeps the hold alive."""
+        return [
+            self._view(segment)
+            for i in range(self.count)
+            for segment in self.references[i].contents.segments[: self.references[i].contents.count]
+        ]
+
+    def _view(self, segment: abi.Segment) -> memoryview:
+        array = (ctypes.c_ubyte * segment.bytes).from_address(segment.data)
+        array.hold = self  # the view keeps the array, and that the memory
+        return memoryview(array).cast("B").toreadonly()
+
+    def newest(self, count: int) -> NativeHold:
+        """Return another hold, of only the newest of them."""
+        return self._part(self.count - count, count)
+
+    def hold_one(self, number: int) -> NativeHold | None:
+        """Return another hold, of one of them; None if it is not among them."""
+        for i in range(self.count):
+            if self.references[i].contents.number == number:
+                return self._part(i, 1)
+        return None
+
+    def _part(self, first: int, count: int) -> NativeHold:
+        part = NativeHold(self._cdll, count)
+        kept = (ctypes.POINTER(abi.Generation) * count).from_buffer(
+            self.references, first * ctypes.sizeof(ctypes.c_void_p)
+        )
+        self._cdll.flightrec_generations_hold(kept, count, part.references)
+        part.count = count
+        return part
 
 
-def native_holds(library: Library, session: int, first: Any) -> Iterator[tuple[int, NativeHold]]:
-    """Yield the number and the hold of each generation in a list of the bridge's holdings.
-
-    The iterator must be exhausted: what it does not yield is never released.
-    """
-    while first:
-        shown = first.contents
-        # Before anybody lets go of this one; and a new pointer, not the field in its memory.
-        following = ctypes.pointer(shown.next.contents) if shown.next else None
-        yield shown.generation, NativeHold(library, session, first)
-        first = following
-
-
-def _hold_native(ring: Sequence[NativeGeneration]) -> tuple[tuple[Generation, Hold], ...]:
-    library, session = ring[0].library, ring[0].session
-    library.check_fork()
-    first, error = ctypes.POINTER(abi.Holding)(), abi.Error()
-    status = library.cdll.flightrec_session_hold(
-        session, ring[0].number, ring[-1].number, first, error
-    )
-    if status == Status.UNKNOWN:
-        return ()
-    if status:
-        raise error_for("flightrec_session_hold", status, error)
-    held = dict(native_holds(library, session, first))
-    return tuple((g, held[g.number]) for g in ring if g.number in held)
-
-
-def _release(library: Library, session: int, holding: Any) -> None:
+def _release(cdll: ctypes.CDLL, references: Any) -> None:
     if not is_forked():
-        library.cdll.flightrec_session_release(session, holding)
+        cdll.flightrec_generations_release(references, len(references))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonGeneration(Generation):
+    """A generation whose batches are Python bytes."""
+
+    chunks: tuple[bytes, ...] = field(repr=False)
+
+    def hold(self) -> Hold:
+        """Take hold of the bytes, which is always possible."""
+        return PythonHold((self,))
+
+
+@dataclass(frozen=True, slots=True)
+class PythonHold:
+    """Generations whose batches are Python bytes."""
+
+    generations: tuple[PythonGeneration, ...]
+
+    @property
+    def buffers(self) -> Sequence[memoryview]:
+        """The batches in order."""
+        return [memoryview(chunk) for each in self.generations for chunk in each.chunks]
+
+    def newest(self, count: int) -> PythonHold:
+        """Return a hold of only the newest of them."""
+        return PythonHold(self.generations[len(self.generations) - count :])

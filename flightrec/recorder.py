@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
+import operator
 import os
 import threading
-import weakref
 from dataclasses import dataclass
 from types import TracebackType
+from typing import get_args
 
 from flightrec.errors import (
     AlreadyEnabledError,
@@ -15,11 +15,10 @@ from flightrec.errors import (
     NotEnabledError,
     SnapshotActiveError,
 )
-from flightrec.generation import Generation, hold_all
 from flightrec.library import is_forked
 from flightrec.output import BinaryWriter
-from flightrec.recording import Recording, RecordingOptions
-from flightrec.ring import RetentionPolicy, retain
+from flightrec.recording import Pacing, Recording, RecordingOptions, StorageName
+from flightrec.ring import Retention, RetentionPolicy, newest, retain
 from flightrec.runtime import GoRuntime, load
 from flightrec.snapshot import Snapshot
 from flightrec.steering import Steering
@@ -30,82 +29,81 @@ DEFAULT_MIN_AGE = 10.0
 DEFAULT_MAX_BYTES = 10 << 20
 EXPERIMENTS = ("allocfree",)
 
+#: A window can be no larger or older than this: the bridge and Go count in 64 bits.
+_MOST_BYTES = 1 << 60
+_MOST_SECONDS = 9e9  # 285 years
+
 #: How often a snapshot is tried before it is said that there is nothing.
 _ATTEMPTS = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderStats:
-    """What a recorder has and has done since it was started. Sizes are in bytes."""
+    """What a recorder has and has done since it was started. Sizes are in bytes.
 
-    enabled: bool
-    generations: int  #: complete ones in the ring
-    window_bytes: int  #: ring, active generation and what waits for Python, together
-    peak_window_bytes: int  #: the most that this has been
-    ring_bytes: int
-    active_bytes: int  #: of the active generation, as far as the bridge has it
-    queued_bytes: int  #: not yet taken by Python; in plain Python: that it is not done with
-    oldest_ns: int | None  #: time of the oldest batch in the ring, ns on the trace clock
-    age_ns: int  #: how far the ring reaches back from now, in ns; 0 if it is empty
-    total_bytes: int  #: written by the tracer
-    total_batches: int
-    total_generations: int  #: completed
-    dropped_generations: int  #: lost because Python did not take them in time
-    early_advances: int  #: generations that were ended early for their size
-    advance_bytes: int  #: the size at which they are, now
-    overhead_bytes: int  #: what a generation grows by after that: goroutines, stacks, strings
-    deliveries: int  #: calls from the bridge into Python
-    native_bytes: int  #: memory that the bridge has, for snapshots and reuse as well
+    ``total_bytes`` to ``overhead_bytes`` are the tracer's, which all recorders of a runtime share:
+    since the first of those that run was started.
+    """
 
+    enabled: bool = False
+    generations: int = 0  #: complete ones in the ring
+    window_bytes: int = 0  #: ring and active generation together
+    peak_window_bytes: int = 0  #: the most that this has been
+    ceiling_bytes: int = 0  #: what it is kept below; 0 for no ceiling
+    over_ceiling_generations: int = 0  #: completed while the window exceeded its ceiling
+    ring_bytes: int = 0  #: of the complete generations
+    queued_bytes: int = 0  #: of those that Python has not been told of yet
+    active_bytes: int = 0  #: of the active generation, as far as the bridge has it
+    oldest_ns: int | None = None  #: time of the oldest batch in the ring, ns on the trace clock
+    age_ns: int = 0  #: how far the ring reaches back from now, in ns; 0 if it is empty
+    total_bytes: int = 0  #: written by the tracer
+    total_batches: int = 0
+    total_generations: int = 0  #: completed
+    early_advances: int = 0  #: generations that were ended early for their size
+    advance_bytes: int = 0  #: the size at which they are, now; 0 for never
+    overhead_bytes: int = 0  #: what a generation grows by after that: goroutines, stacks, strings
+    dropped_generations: int = 0  #: evicted before Python was told of them, or too large (strict)
+    deliveries: int = 0  #: calls from the bridge into Python
+    native_bytes: int = 0  #: memory that the bridge has, for snapshots and reuse as well
 
-_NOTHING = RecorderStats(
-    enabled=False,
-    generations=0,
-    window_bytes=0,
-    peak_window_bytes=0,
-    ring_bytes=0,
-    active_bytes=0,
-    queued_bytes=0,
-    oldest_ns=None,
-    age_ns=0,
-    total_bytes=0,
-    total_batches=0,
-    total_generations=0,
-    dropped_generations=0,
-    early_advances=0,
-    advance_bytes=0,
-    overhead_bytes=0,
-    deliveries=0,
-    native_bytes=0,
-)
+    @property
+    def over_ceiling_bytes(self) -> int:
+        """By how much the window exceeded its ceiling at most: for the sake of one generation."""
+        return max(self.peak_window_bytes - self.ceiling_bytes, 0) if self.ceiling_bytes else 0
 
 
 class FlightRecorder(Steering):
     """Keeps the last seconds of a Go runtime's execution trace, to be written when needed.
 
     The model is Go's ``runtime/trace.FlightRecorder``, with its semantics, and these differences:
-    the window is a ceiling and not a hint, every error has a type, and batches of experiments are
-    kept. A Go runtime has one tracer: one recorder at a time can be started.
+    the window has a ceiling, every error has a type, batches of experiments are kept, and several
+    recorders can record one runtime: they share its tracer, and the generations that it writes.
 
-    All methods may be called from any thread. As a context manager it starts and stops. A signal
-    handler may take a :meth:`snapshot`; starting, stopping and :meth:`write_to` are not for signal
-    handlers, which may have interrupted one of them.
+    All methods may be called from any thread. As a context manager it starts and stops. Waits end
+    at their timeout and at Ctrl-C. A signal handler may take a :meth:`snapshot`; starting, stopping
+    and :meth:`write_to` are not for signal handlers, which may have interrupted one of them.
 
     :param runtime: from :func:`flightrec.load`; by default what that returns.
     :param min_age: seconds that the window reaches back at least, if ``max_bytes`` allows.
-    :param max_bytes: the size of the window. Ring, active generation and what waits for Python
-        together stay below 1.25 times this, or 5 MiB if that is more. A generation that by itself
-        is larger than that is lost, and counted in :meth:`stats`; but with a ``max_bytes`` of less
-        than 4 MiB it is kept all the same.
+    :param max_bytes: the size of the window. Ring and active generation together stay below 1.25
+        times this, or 5 MiB if that is more. The newest complete generation always stays: where one
+        generation does not fit, with very many goroutines, it exceeds that, and :meth:`stats` says
+        by how much.
+    :param strict: nothing exceeds that ceiling: a generation that does not fit is lost, and counted
+        in :meth:`stats`; a snapshot may then find nothing.
     :param experiments: ``("allocfree",)`` records the runtime's AllocFree experiment as well
-        (every allocation and free; Go 1.23 and later).
+        (every allocation and free; Go 1.23 and later). To switch it on, GODEBUG is changed in the
+        process's environment while :meth:`start` runs.
     :param policy: which generations to keep; :func:`flightrec.ring.retain` by default. It is
         called on the delivery thread with each complete generation.
-    :param plain: parse and keep the batches in plain Python. Slower, and takes the GIL for every
-        batch; for comparison, and for tests of the policy's surroundings. Of the ceiling, half of
-        ``max_bytes`` (at least 1 MiB) is for what waits for Python; the rest is for ring and active
-        generation.
-    :raises ValueError: an age or a size that is not positive, or an unknown experiment.
+    :param pacing: ``"size"`` ends generations early, so that the window has several; ``"runtime"``
+        leaves it to the Go runtime, about once a second. There is no ceiling then: with the default
+        policy the window is the one of Go's own flight recorder.
+    :param storage: where the ring is kept: ``"native"`` in the bridge's memory; ``"python"`` as
+        Python bytes, parsed in Python, which is slower and holds the GIL for each batch: to study a
+        flight recorder, or to change one.
+    :raises ValueError: an age or a size out of range, or an unknown experiment, pacing or storage.
+    :raises TypeError: an argument of another type.
     """
 
     def __init__(
@@ -114,30 +112,33 @@ class FlightRecorder(Steering):
         *,
         min_age: float = DEFAULT_MIN_AGE,
         max_bytes: int = DEFAULT_MAX_BYTES,
+        strict: bool = False,
         experiments: tuple[str, ...] = (),
         policy: RetentionPolicy = retain,
-        plain: bool = False,
+        pacing: Pacing = "size",
+        storage: StorageName = "native",
     ) -> None:
-        self._runtime = runtime if runtime is not None else load()
-        for experiment in experiments:
-            if experiment not in EXPERIMENTS:
-                raise ValueError(
-                    f"unknown experiment {experiment!r}; there is {', '.join(EXPERIMENTS)}"
-                )
+        if runtime is not None and not isinstance(runtime, GoRuntime):
+            raise TypeError(f"runtime must be what flightrec.load() returns, not {runtime!r}")
+        if isinstance(experiments, str):
+            raise TypeError(f"experiments must be a tuple of names: ({experiments!r},)")
+        if not callable(policy):
+            raise TypeError(f"policy must be a function, not {policy!r}")
+        _check_choices("experiment", experiments, EXPERIMENTS)
+        _check_choices("pacing", (pacing,), get_args(Pacing))
+        _check_choices("storage", (storage,), get_args(StorageName))
         self._experiments = tuple(experiments)
         self._policy = policy
-        self._plain = plain
+        self._strict = bool(strict)
+        self._pacing: Pacing = pacing
+        self._storage: StorageName = storage
         self.set_period(min_age)
         self.set_size(max_bytes)
+        self._runtime = runtime if runtime is not None else load()
         self._lifecycle = threading.Lock()  # start and stop
         self._writing = threading.Lock()  # write_to; stop waits for it
-        # Flush and the reading of the ring. A signal handler may want a snapshot while the code
-        # that it interrupts takes one, on the same thread.
-        self._taking = threading.RLock()
         self._recording: Recording | None = None
-        self._last: weakref.ref[Snapshot] | None = None
-        self._last_began_ns = 0
-        self._last_stats = _NOTHING
+        self._last_stats = RecorderStats()
 
     @property
     def runtime(self) -> GoRuntime:
@@ -147,7 +148,8 @@ class FlightRecorder(Steering):
     @property
     def enabled(self) -> bool:
         """Whether it was started and not stopped. In a forked child it is not."""
-        return self._recording is not None and not is_forked()
+        recording = self._recording
+        return recording is not None and recording.started and not is_forked()
 
     @property
     def min_age(self) -> float:
@@ -162,64 +164,87 @@ class FlightRecorder(Steering):
     def set_period(self, seconds: float) -> None:
         """Set the age of the window; it counts from the next :meth:`start`.
 
-        :raises ValueError: it is not positive, or not a finite number.
+        :raises ValueError: it is not positive, not finite, or more than 285 years.
+        :raises TypeError: it is not a number.
         """
-        if not (seconds > 0 and math.isfinite(seconds)):
-            raise ValueError(f"the window's age must be a positive number of seconds: {seconds!r}")
-        self._min_age = float(seconds)
+        self._min_age = _seconds("min_age", seconds)
 
     def set_size(self, nbytes: int) -> None:
         """Set the size of the window; it counts from the next :meth:`start`.
 
-        :raises ValueError: it is not positive.
+        :raises ValueError: it is not positive, or more than 2**60.
+        :raises TypeError: it is not a whole number.
         """
-        if nbytes <= 0:
-            raise ValueError(f"the window's size must be a positive number of bytes: {nbytes!r}")
-        self._max_bytes = int(nbytes)
+        try:
+            size = operator.index(nbytes)
+        except TypeError:
+            raise TypeError(f"max_bytes must be a whole number of bytes, not {nbytes!r}") from None
+        if not 0 < size <= _MOST_BYTES:
+            raise ValueError(
+                f"max_bytes must be a positive number of bytes, up to 2**60: {nbytes!r}"
+            )
+        self._max_bytes = size
 
     def start(self) -> None:
         """Start recording.
 
-        :raises AlreadyEnabledError: it is started, or another recorder of this runtime is.
-        :raises TracingConflictError: someone else traces the Go runtime. Nothing is left started.
+        :raises AlreadyEnabledError: it is started.
+        :raises TracingConflictError: someone else traces the Go runtime, or a recorder without the
+            experiment that this one wants. Nothing is left started.
         :raises ForkedProcessError: the library was loaded before a fork.
         """
+        self._runtime._library.check_fork()
         with self._lifecycle:
-            self._runtime._library.check_fork()
             if self._recording is not None:
-                raise AlreadyEnabledError("this flight recorder is started already")
-            self._recording = Recording(
+                if self._recording.started:
+                    raise AlreadyEnabledError("this flight recorder is started already")
+                self._recording.close()  # what a start has left that an exception interrupted
+            recording = Recording(
                 self._runtime,
                 RecordingOptions(
-                    max_bytes=self._max_bytes,
-                    min_age_ns=int(self._min_age * 1e9),
-                    policy=self._policy,
-                    plain=self._plain,
+                    retention=Retention(
+                        policy=self._policy,
+                        max_bytes=self._max_bytes,
+                        min_age_ns=int(self._min_age * 1e9),
+                    ),
+                    storage=self._storage,
+                    pacing=self._pacing,
+                    strict=self._strict,
                     experiments=self._experiments,
                 ),
             )
+            try:
+                self._recording = recording
+                recording.open()
+            except BaseException:
+                recording.close()
+                self._recording = None
+                raise
 
-    def stop(self) -> None:
+    def stop(self, *, timeout: float | None = None) -> None:
         """Stop recording and empty the window; snapshots stay. Waits for a write in progress.
 
+        :param timeout: how many seconds the Go runtime may take to stop the trace.
         :raises NotEnabledError: it is not started.
+        :raises TimeoutError: it takes longer; it is stopping, and stop may be called again.
         :raises FlightRecorderError: the first error, if the recording ended for one; it is stopped
             all the same.
         """
+        self._runtime._library.check_fork()
         with self._lifecycle:
-            self._runtime._library.check_fork()
             recording = self._started()
-            with self._writing, self._taking:
-                recording.stop()
+            with self._writing:
+                recording.stop(timeout)
                 self._last_stats = self._stats_of(recording, enabled=False)
-                recording.close()
                 self._recording = None
+                recording.close()
             if recording.failure is not None:
                 raise recording.failure
 
     def _started(self) -> Recording:
+        self._runtime._library.check_fork()
         recording = self._recording
-        if recording is None:
+        if recording is None or not recording.started:
             raise NotEnabledError("this flight recorder is not started")
         return recording
 
@@ -255,76 +280,78 @@ class FlightRecorder(Steering):
 
         :param last: only as many of the newest generations as reach back this many seconds.
         :param flush: False leaves out what the runtime has not handed over, which is up to a
-            second, and does not wait for it: for a runtime that is stuck.
+            second, and needs nothing of it: for a runtime that is stuck.
         :param timeout: how many seconds the flush may take.
         :returns: the bytes written.
         :raises NotEnabledError: it is not started.
         :raises SnapshotActiveError: another ``write_to`` is in progress; use its result.
         :raises TimeoutError: the flush takes too long.
         :raises OSError: it cannot be written; of a path nothing is left behind.
-        :raises FlightRecorderError: the recording has ended for this error.
+        :raises FlightRecorderError: there is nothing to write yet, and the path keeps what it had;
+            or the recording has ended for this error.
         """
-        self._started()
-        if not self._writing.acquire(blocking=False):
+        recording = self._started()
+        if self._writing.locked():
             raise SnapshotActiveError(
-                "a write_to of this flight recorder is in progress; use its result, or snapshot(), "
-                "which several callers share"
+                "a write_to of this flight recorder is in progress; use its result, or snapshot()"
             )
-        try:
-            with self._taking:
-                snapshot = self._take(last, flush, timeout)
+        # Between the look and this another thread may have begun: then this call came after it.
+        with self._writing:
+            snapshot = self._take(recording, last, flush, timeout)
+            if not snapshot.generations:
+                raise FlightRecorderError(
+                    "there is nothing to write: no generation of the trace is complete yet. Leave "
+                    "out flush=False, or wait for a second."
+                )
             return snapshot.write_to(file)
-        finally:
-            self._writing.release()
 
     def snapshot(
         self, *, last: float | None = None, flush: bool = True, timeout: float | None = None
     ) -> Snapshot:
         """Return the window, up to now. Recording goes on.
 
-        Callers at the same time share one, if it began after they called.
+        Callers at the same time share a flush, and all snapshots share the window's memory.
 
-        The parameters and errors are :meth:`write_to`'s; it never raises SnapshotActiveError.
+        The parameters and errors are :meth:`write_to`'s; it never raises SnapshotActiveError. With
+        ``flush=False`` it may be empty, and neither waits for a lock nor for the Go runtime.
         """
-        self._started()
-        asked_ns = self._runtime.now_ns()
-        with self._taking:
-            whole = last is None and flush
-            shared = self._last() if whole and self._last is not None else None
-            if shared is not None and self._last_began_ns >= asked_ns:
-                return shared
-            began_ns = self._runtime.now_ns()
-            snapshot = self._take(last, flush, timeout)
-            if whole:
-                self._last, self._last_began_ns = weakref.ref(snapshot), began_ns
-            return snapshot
+        return self._take(self._started(), last, flush, timeout)
 
-    def _take(self, last: float | None, flush: bool, timeout: float | None) -> Snapshot:
-        recording = self._started()
-        self._runtime._library.check_fork()
+    def _take(
+        self, recording: Recording, last: float | None, flush: bool, timeout: float | None
+    ) -> Snapshot:
+        if timeout is not None:
+            _seconds("timeout", timeout, zero=True)
+        if last is not None:
+            _seconds("last", last, zero=True)
         if flush:
             self._runtime._annotations.announce_threads()
-        for _ in range(_ATTEMPTS):
-            held = recording.take(timeout) if flush else hold_all(recording.window()[1])
-            header, now_ns = recording.window()[0], self._runtime.now_ns()
-            if last is not None:
-                ring = tuple(generation for generation, _ in held)
-                kept = newest(ring, since_ns=now_ns - int(last * 1e9))
-                held = held[len(ring) - len(kept) :]
-            # There is nothing if the generation that the flush ended had outgrown the ceiling. The
-            # next one may be smaller.
-            if held or not flush:
-                return Snapshot(header, held, taken_ns=now_ns)
-        raise FlightRecorderError(
-            "there is nothing to snapshot: each generation of the trace by itself outgrows the "
-            f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
-            "themselves in every one). Use a larger max_bytes."
-        )
+        for _ in range(_ATTEMPTS if flush else 1):
+            if flush:
+                recording.flush(timeout)
+            hold, now_ns = recording.hold(), self._runtime.now_ns()
+            # There may be nothing with strict=True: the generation that the flush ended had
+            # outgrown the ceiling. The next one may be smaller.
+            if hold.generations or not flush:
+                break
+        else:
+            raise FlightRecorderError(
+                "there is nothing to snapshot: each generation of the trace by itself outgrows the "
+                f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
+                "themselves in every one). Use a larger max_bytes, or strict=False."
+            )
+        if last is not None:
+            kept = newest(tuple(hold.generations), since_ns=now_ns - int(last * 1e9))
+            hold = hold.newest(len(kept))
+        return Snapshot(recording.header(), hold, taken_ns=now_ns)
 
     def stats(self) -> RecorderStats:
-        """Return what the recorder has and has done; after a stop, as it was then."""
+        """Return what the recorder has and has done; after a stop, as it was then.
+
+        Does not enter Go.
+        """
         recording = self._recording
-        if recording is None or is_forked():
+        if recording is None or not recording.started or is_forked():
             return self._last_stats
         try:
             return self._stats_of(recording, enabled=True)
@@ -333,31 +360,27 @@ class FlightRecorder(Steering):
 
     def _stats_of(self, recording: Recording, *, enabled: bool) -> RecorderStats:
         bridge = recording.statistics()
-        _, ring = recording.window()
-        ring_bytes = sum(generation.nbytes for generation in ring)
-        active_bytes = recording.active_bytes(bridge)
-        now_ns = self._runtime.now_ns()
-        oldest_ns = min((generation.start_ns for generation in ring), default=None)
-        plain = recording.options.plain
+        generations, ring_bytes, oldest = recording.ring_of(bridge)
+        oldest_ns = self._runtime.ticks_to_ns(oldest) if generations else None
         return RecorderStats(
             enabled=enabled,
-            generations=len(ring),
-            window_bytes=(
-                ring_bytes + active_bytes + bridge.queued_bytes if plain else bridge.window_bytes
-            ),
-            peak_window_bytes=recording.peak_bytes(bridge),
+            generations=generations,
+            window_bytes=bridge.window_bytes,
+            peak_window_bytes=bridge.peak_window_bytes,
+            ceiling_bytes=recording.options.ceiling,
+            over_ceiling_generations=bridge.over_ceiling_generations,
             ring_bytes=ring_bytes,
-            active_bytes=active_bytes,
-            queued_bytes=bridge.queued_bytes,
+            queued_bytes=bridge.waiting_bytes,
+            active_bytes=bridge.active_bytes,
             oldest_ns=oldest_ns,
-            age_ns=now_ns - oldest_ns if oldest_ns is not None else 0,
+            age_ns=self._runtime.now_ns() - oldest_ns if oldest_ns is not None else 0,
             total_bytes=bridge.bytes,
             total_batches=bridge.batches,
             total_generations=bridge.generations,
-            dropped_generations=recording.dropped_generations(bridge),
             early_advances=bridge.early_advances,
-            advance_bytes=recording.advance_bytes,
-            overhead_bytes=recording.overhead_bytes,
+            advance_bytes=bridge.advance_bytes,
+            overhead_bytes=bridge.overhead_bytes,
+            dropped_generations=bridge.dropped_generations,
             deliveries=bridge.deliveries,
             native_bytes=bridge.mapped_bytes,
         )
@@ -367,9 +390,16 @@ class FlightRecorder(Steering):
         return f"<FlightRecorder {state}, {self._min_age} s, {self._max_bytes} bytes>"
 
 
-def newest(ring: tuple[Generation, ...], *, since_ns: int) -> tuple[Generation, ...]:
-    """Return the end of a ring that reaches back to a time; the generation across it stays."""
-    first = len(ring) - 1
-    while first > 0 and ring[first].start_ns > since_ns:
-        first -= 1
-    return ring[max(first, 0) :]
+def _seconds(name: str, value: float, *, zero: bool = False) -> float:
+    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
+    seconds = float(value)
+    if not (seconds > 0 or (zero and seconds == 0)) or seconds > _MOST_SECONDS:
+        raise ValueError(f"{name} must be a positive number of seconds, and finite: {value!r}")
+    return seconds
+
+
+def _check_choices(what: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
+    for each in given:
+        if each not in known:
+            raise ValueError(f"unknown {what} {each!r}; there is {', '.join(known)}")

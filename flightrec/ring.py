@@ -7,9 +7,10 @@ that is replaced whole and never changed, so whoever holds one has a snapshot.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol, TypeVar
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar, cast
 
-__all__ = ["GenerationLike", "RetentionPolicy", "early_advance_bytes", "retain", "trim"]
+__all__ = ["GenerationLike", "Retention", "RetentionPolicy", "newest", "retain", "trim"]
 
 
 class GenerationLike(Protocol):
@@ -35,6 +36,35 @@ G = TypeVar("G", bound=GenerationLike)
 RetentionPolicy = Callable[..., "tuple[GenerationLike, ...]"]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """A policy and what it aims at."""
+
+    policy: RetentionPolicy
+    max_bytes: int
+    min_age_ns: int
+
+    def apply(self, ring: tuple[G, ...], finished: G, *, now_ns: int) -> tuple[G, ...]:
+        """Ask the policy for the ring after a generation has finished.
+
+        :raises ValueError: it returned anything but the end of what there is.
+        """
+        kept: Any = self.policy(
+            ring,
+            finished,
+            max_bytes=self.max_bytes,
+            min_age_ns=self.min_age_ns,
+            now_ns=now_ns,
+        )
+        everything = (*ring, finished)
+        if not kept or everything[len(everything) - len(kept) :] != kept:
+            raise ValueError(
+                "the retention policy must return the finished generation and, before it, the "
+                f"newest of the ring; it returned {kept!r}"
+            )
+        return cast("tuple[G, ...]", kept)
+
+
 def retain(
     ring: tuple[G, ...], finished: G, *, max_bytes: int, min_age_ns: int, now_ns: int
 ) -> tuple[G, ...]:
@@ -54,41 +84,23 @@ def retain(
     return (*ring[first:], finished)
 
 
-def trim(ring: tuple[G, ...], others: int, limit: int, *, least: int) -> tuple[G, ...]:
+def trim(ring: tuple[G, ...], limit: int) -> tuple[G, ...]:
     """Return the ring without the oldest generations that do not fit in ``limit`` bytes.
 
-    ``others`` are the bytes beside the ring, of the active generation above all. The newest
-    ``least`` generations stay whatever their size. The bridge does the same to the window that it
-    holds (``makeRoom`` in ``gobridge/window.go``).
+    The newest stays whatever its size. The bridge does the same to the window that it holds
+    (``make_room_locked`` in ``gobridge/window.c``).
     """
-    size = others + sum(generation.nbytes for generation in ring)
+    size = sum(generation.nbytes for generation in ring)
     first = 0
-    while size > limit and first < len(ring) - least:
+    while size > limit and first < len(ring) - 1:
         size -= ring[first].nbytes
         first += 1
     return ring[first:]
 
 
-#: A generation is never ended early before it has this many bytes: four of the largest batches.
-SMALLEST_GENERATION_BYTES = 256 << 10
-
-
-def early_advance_bytes(max_bytes: int, overhead: int, ceiling: int) -> int:
-    """Return the size at which a generation is to be ended early.
-
-    A fifth of the window, so that the ring can shed whole generations and still hold ``max_bytes``
-    below a ceiling of 1.25 times that; while advances take long the bridge lets generations grow
-    larger (``rested`` in ``gobridge/recorder.go``). ``overhead`` is what a generation grows by
-    after its end was asked for: every goroutine announces itself, and stacks and strings are
-    written out. It comes off the fifth. With so many goroutines that it is most of the fifth, a
-    generation still gets as many bytes of events as of overhead, or the runtime would do little
-    else than advance; but only if two such generations, or else one, fit below the ceiling. It is
-    not less than the overhead or a quarter of the ceiling: what goroutines say of themselves must
-    not end the next.
-    """
-    wanted = max(max_bytes // 5 - overhead, overhead)
-    fits = ceiling // 2 - overhead
-    if fits < SMALLEST_GENERATION_BYTES:
-        fits = ceiling - overhead * 5 // 4
-    room = min(overhead, ceiling // 4, ceiling - overhead)
-    return max(min(wanted, fits), room, SMALLEST_GENERATION_BYTES)
+def newest(ring: tuple[G, ...], *, since_ns: int) -> tuple[G, ...]:
+    """Return the end of a ring that reaches back to a time; the generation across it stays."""
+    first = len(ring) - 1
+    while first > 0 and ring[first].start_ns > since_ns:
+        first -= 1
+    return ring[max(first, 0) :]

@@ -18,13 +18,11 @@ class Snapshot:
     and the ring have let go. Safe to use from any thread.
     """
 
-    __slots__ = ("__weakref__", "_header", "_held", "_taken_ns")
+    __slots__ = ("__weakref__", "_header", "_hold", "_taken_ns")
 
-    def __init__(
-        self, header: bytes, held: tuple[tuple[Generation, Hold], ...], *, taken_ns: int
-    ) -> None:
+    def __init__(self, header: bytes, hold: Hold, *, taken_ns: int) -> None:
         self._header = header
-        self._held = held
+        self._hold = hold
         self._taken_ns = taken_ns
 
     @property
@@ -35,12 +33,12 @@ class Snapshot:
     @property
     def generations(self) -> tuple[Generation, ...]:
         """The generations in it, oldest first, without a gap."""
-        return tuple(generation for generation, _ in self._held)
+        return tuple(self._hold.generations)
 
     @property
     def nbytes(self) -> int:
         """How many bytes :meth:`save` and :meth:`write_to` write."""
-        return len(self._header) + sum(generation.nbytes for generation, _ in self._held)
+        return len(self._header) + sum(g.nbytes for g in self._hold.generations)
 
     @property
     def start_ns(self) -> int | None:
@@ -48,7 +46,7 @@ class Snapshot:
 
         On Linux comparable with ``time.monotonic_ns()``.
         """
-        return min((generation.start_ns for generation, _ in self._held), default=None)
+        return min((g.start_ns for g in self._hold.generations), default=None)
 
     @property
     def end_ns(self) -> int:
@@ -56,10 +54,7 @@ class Snapshot:
         return self._taken_ns
 
     def _pieces(self) -> list[memoryview]:
-        return [
-            memoryview(self._header),
-            *(piece for _, hold in self._held for piece in hold.buffers),
-        ]
+        return [memoryview(self._header), *self._hold.buffers]
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the trace to a file and return the bytes written.
@@ -85,4 +80,4 @@ class Snapshot:
         return b"".join(self._pieces())
 
     def __repr__(self) -> str:
-        return f"<Snapshot {len(self._held)} generations, {self.nbytes} bytes>"
+        return f"<Snapshot {len(self._hold.generations)} generations, {self.nbytes} bytes>"

@@ -11,6 +11,7 @@ this module; both are under the same tests.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from flightrec.errors import TraceFormatError
@@ -25,6 +26,7 @@ __all__ = [
     "frequency_in",
     "header_version",
     "parse_batch",
+    "split_batches",
 ]
 
 HEADER_BYTES = 16
@@ -128,6 +130,24 @@ def parse_batch(chunk: bytes | memoryview, *, offset: int = 0) -> BatchHeader:
             generation=generation,
         )
     return BatchHeader(event_type, experiment, generation, m, time, size, at)
+
+
+def split_batches(data: bytes) -> Iterator[bytes]:
+    """Yield the batches, and the bytes that end generations, that stand in ``data`` one by one.
+
+    ``data`` is known to be whole batches: nothing is checked.
+    """
+    at = 0
+    while at < len(data):
+        end = at + 1
+        if data[at] != END_OF_GENERATION:
+            end += data[at] == EXPERIMENTAL_BATCH
+            size = 0
+            for _ in ("generation", "M ID", "timestamp", "size"):
+                size, end = _uvarint(data, end)
+            end += size
+        yield data[at:end]
+        at = end
 
 
 def frequency_in(chunk: bytes | memoryview, header: BatchHeader) -> int:

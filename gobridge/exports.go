@@ -1,10 +1,7 @@
 package gobridge
 
 /*
-#cgo CFLAGS: -I${SRCDIR}
-#include <stdlib.h>
-#include <string.h>
-#include "queue.h"
+#include "include/gobridge.h"
 #include "news.h"
 */
 import "C"
@@ -22,82 +19,13 @@ import (
 	"unsafe"
 )
 
-// These structs have a Go and a C declaration; each of these fails to compile if they differ.
-var (
-	_ = [1]struct{}{}[unsafe.Sizeof(run{})-C.sizeof_flightrec_run]
-	_ = [1]struct{}{}[unsafe.Sizeof(sessionOptions{})-C.sizeof_flightrec_options]
-	_ = [1]struct{}{}[unsafe.Sizeof(words{})-C.sizeof_flightrec_words]
-	_ = [1]struct{}{}[unsafe.Sizeof(segment{})-C.sizeof_flightrec_segment]
-)
-
 var (
 	errUnknown = errors.New("unknown")
-	errRefused = errors.New("the consumer refused a delivery")
+	errEnded   = errors.New("there is nothing more")
 )
 
-// cQueue is the consumer of a session that Python drives: queue.h.
-type cQueue struct{ queue *C.flightrec_queue }
-
-var errNoMemory = errors.New("no memory for the queue of trace data")
-
-func (q cQueue) keepHeader(header []byte) unsafe.Pointer {
-	at := unsafe.Pointer(C.flightrec_queue_header(q.queue))
-	copy(unsafe.Slice((*byte)(at), headerBytes), header)
-	return at
-}
-
-func (q cQueue) copyChunk(chunk []byte) (unsafe.Pointer, error) {
-	at := C.malloc(C.size_t(len(chunk))) // the process ends if there is none
-	copy(unsafe.Slice((*byte)(at), len(chunk)), chunk)
-	return at, nil
-}
-
-func (q cQueue) push(runs []run) error {
-	if C.flightrec_queue_push(q.queue, (*C.flightrec_run)(unsafe.Pointer(&runs[0])), C.size_t(len(runs))) != 0 {
-		return errNoMemory
-	}
-	return nil
-}
-
-func (q cQueue) drop(generation uint64) (unfinished uint64, err error) {
-	if C.flightrec_queue_drop(q.queue, C.uint64_t(generation), (*C.uint64_t)(&unfinished)) != 0 {
-		return 0, errNoMemory
-	}
-	return unfinished, nil
-}
-
-func (q cQueue) oldest() uint64 { return uint64(C.flightrec_queue_oldest(q.queue)) }
-
-func (q cQueue) released() uint64 { return uint64(C.flightrec_queue_released(q.queue)) }
-
-func (q cQueue) words() *words { return (*words)(unsafe.Pointer(C.flightrec_queue_words(q.queue))) }
-
-func (q cQueue) hold(number uint64, segments []segment, next unsafe.Pointer) (unsafe.Pointer, error) {
-	at := (*C.flightrec_segment)(unsafe.Pointer(unsafe.SliceData(segments)))
-	made := C.flightrec_queue_hold(C.uint64_t(number), at, C.size_t(len(segments)), (*C.flightrec_holding)(next))
-	if made == nil {
-		return nil, errNoMemory
-	}
-	return unsafe.Pointer(made), nil
-}
-
-func (q cQueue) flushed(number, runs uint64, holdings unsafe.Pointer) {
-	C.flightrec_queue_flushed(q.queue, C.uint64_t(number), C.uint64_t(runs), (*C.flightrec_holding)(holdings))
-}
-
-func (q cQueue) letGo() uint64 { return uint64(C.flightrec_queue_let_go(q.queue)) }
-
-func (q cQueue) end() { C.flightrec_queue_end(q.queue) }
-
-func (q cQueue) stats() (bytes, deliveries uint64) {
-	C.flightrec_queue_stats(q.queue, (*C.uint64_t)(&bytes), (*C.uint64_t)(&deliveries))
-	return bytes, deliveries
-}
-
-func (q cQueue) free() { C.flightrec_queue_free(q.queue) }
-
-// Every export is one call of answer, withSession, value or do, and does all its work inside: so no
-// panic passes. A test reads the source.
+// Every export is one call of answer, value or do, and does all its work inside: so no panic passes.
+// A test reads the source.
 
 // answer runs an export's body; a panic and an error become a status and a text.
 func answer(to *C.flightrec_error, body func() error) C.int32_t {
@@ -138,8 +66,6 @@ func statusOf(err error) C.int32_t {
 	switch {
 	case errors.Is(err, errUnknown):
 		return C.FLIGHTREC_UNKNOWN
-	case errors.Is(err, errSecondSession):
-		return C.FLIGHTREC_ENABLED
 	case errors.As(err, new(conflictError)), errors.Is(err, errForeignStop):
 		return C.FLIGHTREC_CONFLICT
 	case errors.Is(err, errEnded):
@@ -148,10 +74,6 @@ func statusOf(err error) C.int32_t {
 		return C.FLIGHTREC_BROKEN
 	case errors.Is(err, errShort):
 		return C.FLIGHTREC_SHORT
-	case errors.Is(err, errTimeout):
-		return C.FLIGHTREC_TIMEOUT
-	case errors.Is(err, errRefused):
-		return C.FLIGHTREC_REFUSED
 	}
 	return C.FLIGHTREC_ERROR
 }
@@ -179,17 +101,6 @@ func put(text []byte, to *C.char, capacity C.size_t, length *C.size_t) error {
 	}
 	copy(unsafe.Slice((*byte)(unsafe.Pointer(to)), capacity), text)
 	return nil
-}
-
-// withSession runs an export's body on a session.
-func withSession(handle C.uint64_t, to *C.flightrec_error, body func(s *session) error) C.int32_t {
-	return answer(to, func() error {
-		s, ok := sessions.get(uint64(handle))
-		if !ok {
-			return fmt.Errorf("%w session %d", errUnknown, handle)
-		}
-		return body(s)
-	})
 }
 
 //export flightrec_abi_version
@@ -236,139 +147,15 @@ func goText(text C.flightrec_text) string { return C.GoString((*C.char)(unsafe.P
 //export flightrec_session_open
 func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		queue := cQueue{C.flightrec_queue_new()}
-		if queue.queue == nil {
-			return errNoMemory
-		}
-		h, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)), queue)
-		if err != nil {
-			queue.free()
-		} else if C.flightrec_queue_register(queue.queue, C.uint64_t(h)) != 0 {
-			s, _ := sessions.get(h)
-			closeSession(h, s)
-			return errNoMemory
-		}
-		*handle = C.uint64_t(h)
+		session, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)))
+		*handle = C.uint64_t(session)
 		return err
-	})
-}
-
-//export flightrecRefuse
-func flightrecRefuse(handle C.uint64_t) {
-	do(func() {
-		if s, ok := sessions.get(uint64(handle)); ok {
-			s.fail(errRefused)
-		}
-	})
-}
-
-//export flightrecOutcome
-func flightrecOutcome(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error {
-		if err := s.outcome(); !errors.Is(err, errEnded) {
-			return err
-		}
-		return nil
-	})
-}
-
-//export flightrecFlush
-func flightrecFlush(handle C.uint64_t) {
-	do(func() {
-		if s, ok := sessions.get(uint64(handle)); ok {
-			s.flush()
-		}
-	})
-}
-
-// flightrecFlushed is the result of a flush of a session that has ended.
-//
-//export flightrecFlushed
-func flightrecFlushed(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { return s.outcome() })
-}
-
-//export flightrecTimeout
-func flightrecTimeout(to *C.flightrec_error) C.int32_t {
-	return answer(to, func() error { return errTimeout })
-}
-
-//export flightrec_session_hold
-func flightrec_session_hold(handle, first, last C.uint64_t, holdings **C.flightrec_holding, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error {
-		held, err := s.hold(uint64(first), uint64(last))
-		*holdings = (*C.flightrec_holding)(held)
-		return err
-	})
-}
-
-//export flightrecCollect
-func flightrecCollect(handle C.uint64_t) {
-	do(func() {
-		if s, ok := sessions.get(uint64(handle)); ok {
-			s.collect(uint64(handle))
-		}
 	})
 }
 
 //export flightrec_session_feed
 func flightrec_session_feed(handle C.uint64_t, chunk unsafe.Pointer, n C.size_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error {
-		if s.options.flags&optionReplay == 0 {
-			return errors.New("this session records a real trace and cannot be fed")
-		}
-		_, _ = s.Write(unsafe.Slice((*byte)(chunk), n))
-		return s.outcome()
-	})
-}
-
-//export flightrec_session_stop
-func flightrec_session_stop(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { stopSession(s); return nil })
-}
-
-//export flightrec_session_close
-func flightrec_session_close(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error { closeSession(uint64(handle), s); return nil })
-}
-
-//export flightrec_session_stats
-func flightrec_session_stats(handle C.uint64_t, out *C.flightrec_session_statistics, to *C.flightrec_error) C.int32_t {
-	return withSession(handle, to, func(s *session) error {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.closed {
-			return errEnded
-		}
-		s.collectLocked()
-		s.window.release(s.consumer.released())
-		w := &s.window
-		queued, deliveries := s.consumer.stats()
-		*out = C.flightrec_session_statistics{
-			window_bytes:        C.uint64_t(w.bytes),
-			peak_window_bytes:   C.uint64_t(w.peak),
-			queued_bytes:        C.uint64_t(queued + s.waiting),
-			bytes:               C.uint64_t(s.totals.bytes),
-			batches:             C.uint64_t(s.totals.batches),
-			generations:         C.uint64_t(s.totals.generations),
-			dropped_generations: C.uint64_t(s.totals.dropped),
-			early_advances:      C.uint64_t(s.totals.earlyAdvances),
-			deliveries:          C.uint64_t(deliveries),
-			pinned_generations:  C.uint64_t(len(w.pinned)),
-			mapped_bytes:        C.uint64_t(blocks.mappedBytes()),
-		}
-		if active := w.active(); active != nil {
-			out.active_bytes = C.uint64_t(active.bytes)
-			out.active_min_time = C.uint64_t(active.minTime)
-			out.active_generation = C.uint64_t(active.number)
-		}
-		return nil
-	})
-}
-
-//export flightrec_session_count
-func flightrec_session_count() C.uint64_t {
-	return value(func() C.uint64_t { return C.uint64_t(sessions.len()) })
+	return answer(to, func() error { return feed(uint64(handle), unsafe.Slice((*byte)(chunk), n)) })
 }
 
 //export flightrec_workload_names

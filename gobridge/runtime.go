@@ -19,14 +19,6 @@ func runtime_traceAdvance(stopTrace bool)
 //go:linkname runtime_traceClockNow runtime.traceClockNow
 func runtime_traceClockNow() uint64
 
-// runtime_procPin keeps this goroutine on its P until runtime_procUnpin, and returns the P's number.
-//
-//go:linkname runtime_procPin runtime.procPin
-func runtime_procPin() int
-
-//go:linkname runtime_procUnpin runtime.procUnpin
-func runtime_procUnpin()
-
 // clockUnitsPerSecond is the frequency of runtime_traceClockNow, and 0 where only a trace knows:
 // everywhere but on Windows the trace clock is the monotonic clock divided by 64.
 func clockUnitsPerSecond() uint64 {
@@ -36,6 +28,6 @@ func clockUnitsPerSecond() uint64 {
 	return 1_000_000_000 / 64
 }
 
-// monotonicNow is the clock that queue.c compares with, in ns. Everywhere but on Windows the trace
+// monotonicNow returns ns of a clock that only moves forward. Everywhere but on Windows the trace
 // clock counts it in units of 64.
 func monotonicNow() uint64 { return runtime_traceClockNow() * 64 }

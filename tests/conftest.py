@@ -47,6 +47,8 @@ def _leftovers() -> list[str]:
     ]
     if sessions := loaded.cdll.flightrec_session_count():
         found.append(f"{sessions} sessions of the bridge")
+    if generations := loaded.cdll.flightrec_generation_count():
+        found.append(f"{generations} generations in native memory")
     if workloads := loaded.cdll.flightrec_workload_count():
         found.append(f"{workloads} workloads")
     return found

@@ -99,6 +99,11 @@ class Judge:
         events = (Event(m[2], int(m[1]), int(m[3]), m[4]) for m in matches)
         return [event for event in events if f'="{THREAD_CATEGORY}"' not in event.text]
 
+    def messages(self, trace: bytes | Path | flightrec.Snapshot, category: str) -> list[str]:
+        """Return the log messages of a category, in order; fail unless the trace is valid."""
+        logs = [event for event in self.events(trace) if event.kind == "Log"]
+        return [e.value("Message") for e in logs if e.value("Category") == category]
+
 
 def build_test_library(
     cache: pytest.Cache, go_version: str, source: Path = TEST_LIBRARY_SOURCE

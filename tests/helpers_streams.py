@@ -6,11 +6,12 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import flightrec
-from flightrec.assembly import Assembler
 from flightrec.errors import TraceFormatError
-from flightrec.generation import Generation, PlainGeneration
+from flightrec.generation import Generation, Hold, PythonGeneration
 from flightrec.recording import Recording, RecordingOptions
+from flightrec.ring import Retention
 from flightrec.wire import END_OF_GENERATION, parse_batch
+from tests.assembler import Assembler
 
 Stream = tuple[bytes, ...]  #: chunks; the first is the header
 
@@ -30,7 +31,7 @@ def record(
 ) -> Stream:
     """Record a real stream of a few generations, each with a log message and perhaps a workload."""
     recorder = flightrec.FlightRecorder(
-        runtime, plain=True, policy=keep_all, experiments=experiments, max_bytes=1 << 30
+        runtime, storage="python", policy=keep_all, experiments=experiments, max_bytes=1 << 30
     )
     with recorder:
         for number in range(generations):
@@ -40,7 +41,7 @@ def record(
             snapshot = recorder.snapshot()
     chunks: list[bytes] = [snapshot.header]
     for generation in snapshot.generations:
-        assert isinstance(generation, PlainGeneration)
+        assert isinstance(generation, PythonGeneration)
         chunks += generation.chunks
     return tuple(chunks)
 
@@ -136,30 +137,36 @@ def assemble_plain(stream: Iterable[bytes]) -> Verdict:
 
 
 def replay(
-    runtime: flightrec.GoRuntime, *, plain: bool = False, max_bytes: int = 1 << 30, **options: Any
+    runtime: flightrec.GoRuntime,
+    *,
+    max_bytes: int = 1 << 30,
+    policy: Any = keep_all,
+    **options: Any,
 ) -> Recording:
     """Return a recording that is fed by hand and, by default, keeps everything."""
-    return Recording(
-        runtime,
-        RecordingOptions(
-            **{
-                "max_bytes": max_bytes,
-                "min_age_ns": 1 << 62,
-                "policy": keep_all,
-                "plain": plain,
-                "experiments": (),
-                "replay": True,
-                **options,
-            }
-        ),
-    )
+    retention = Retention(policy=policy, max_bytes=max_bytes, min_age_ns=1 << 62)
+    recording = Recording(runtime, RecordingOptions(retention=retention, replay=True, **options))
+    recording.open()
+    return recording
+
+
+def finish(recording: Recording) -> None:
+    """Stop a recording, wait until its thread is gone, and free what it has."""
+    recording.stop()
+    recording.close()
+
+
+def take(recording: Recording, timeout: float = 60.0) -> Hold:
+    """Flush, and take hold of the window."""
+    recording.flush(timeout)
+    return recording.hold()
 
 
 def assemble_native(
-    runtime: flightrec.GoRuntime, stream: Sequence[bytes], *, plain: bool = False
+    runtime: flightrec.GoRuntime, stream: Sequence[bytes], *, storage: str = "native"
 ) -> Verdict:
     """Give the stream to a session of the bridge."""
-    recording = replay(runtime, plain=plain)
+    recording = replay(runtime, storage=storage)
     try:
         refusal = None
         for number, chunk in enumerate(stream):
@@ -175,7 +182,7 @@ def assemble_native(
         else:  # and whoever stops the recording is told the same
             assert isinstance(failure, TraceFormatError)
             assert Refusal.of(refusal.chunk, failure) == refusal
-        header, ring = recording.window()
-        return Verdict(header, tuple(map(Facts.of, ring)), refusal)
+        ring = recording.hold().generations
+        return Verdict(recording.header(), tuple(map(Facts.of, ring)), refusal)
     finally:
-        recording.close()
+        finish(recording)

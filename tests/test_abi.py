@@ -53,9 +53,8 @@ def _functions() -> list[tuple[str, str, list[str]]]:
 STRUCTS = {
     "flightrec_error": abi.Error,
     "flightrec_options": abi.Options,
-    "flightrec_run": abi.Run,
     "flightrec_segment": abi.Segment,
-    "flightrec_holding": abi.Holding,
+    "flightrec_generation": abi.Generation,
     "flightrec_session_statistics": abi.SessionStatistics,
     "flightrec_news": abi.News,
 }
@@ -68,7 +67,6 @@ SCALARS: dict[str, Any] = {
     "size_t": ctypes.c_size_t,
     "const void *": ctypes.c_void_p,
     "const flightrec_segment *": ctypes.POINTER(abi.Segment),
-    "struct flightrec_holding *": ctypes.POINTER(abi.Holding),
     "void": None,
     "char[4080]": ctypes.c_char * 4080,
     "char[512]": ctypes.c_char * 512,
@@ -88,7 +86,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "flightrec_text": (ctypes.c_char_p,),
     "flightrec_consumer": (abi.CONSUMER,),
     **{f"{name}*": (ctypes.POINTER(struct),) for name, struct in STRUCTS.items()},
-    "flightrec_holding**": (ctypes.POINTER(ctypes.POINTER(abi.Holding)),),
+    "uint8_t*": (ctypes.c_void_p,),
+    "const flightrec_generation**": (ctypes.POINTER(ctypes.POINTER(abi.Generation)),),
 }
 
 
@@ -127,11 +126,15 @@ def test_consumer() -> None:
     assert match is not None
     result, arguments = match[1], " ".join(match[2].split())
     assert abi.CONSUMER._restype_ is SCALARS[result]
-    assert arguments == "void *context, const flightrec_run *runs, size_t count"
+    assert arguments == (
+        "void *context, const flightrec_generation *const *generations, size_t count, "
+        "uint64_t oldest"
+    )
     assert tuple(abi.CONSUMER._argtypes_) == (
         ctypes.c_void_p,
-        ctypes.POINTER(abi.Run),
+        ctypes.POINTER(ctypes.POINTER(abi.Generation)),
         ctypes.c_size_t,
+        ctypes.c_uint64,
     )
 
 
@@ -143,9 +146,7 @@ def test_statuses() -> None:
     assert {status.name: str(status.value) for status in abi.Status} == theirs
 
 
-@pytest.mark.parametrize(
-    ("prefix", "flags"), [("OPTION", abi.Option), ("RUN", abi.RunFlag), ("NEWS", abi.NewsKind)]
-)
+@pytest.mark.parametrize(("prefix", "flags"), [("OPTION", abi.Option), ("NEWS", abi.NewsKind)])
 def test_flags(prefix: str, flags: Any) -> None:
     """The flags and their values are the header's."""
     theirs = dict(re.findall(rf"#define FLIGHTREC_{prefix}_(\w+) (\d+)", CODE))

@@ -12,7 +12,7 @@ from flightrec import FlightRecorderError, TraceFormatError
 from tests.conftest import MakeRecorder
 from tests.helpers import Child, Thread
 from tests.helpers_go import Judge
-from tests.helpers_streams import replay
+from tests.helpers_streams import finish, replay
 from tests.test_assembly import END, FREQUENCY, NEW
 from tests.test_wire import batch
 
@@ -36,15 +36,15 @@ ASK: list[Callable[[flightrec.FlightRecorder], object]] = [
 ]
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_policy_that_raises(make_recorder: MakeRecorder, plain: bool) -> None:
+@pytest.mark.parametrize("storage", ["native", "python"])
+def test_policy_that_raises(make_recorder: MakeRecorder, storage: str) -> None:
     """What the policy raises is raised by snapshot, write_to and stop; the tracer is stopped."""
     fault = PolicyError("no")
 
     def policy(*_: Any, **__: Any) -> tuple[Any, ...]:
         raise fault
 
-    recorder = make_recorder(policy=policy, plain=plain)
+    recorder = make_recorder(policy=policy, storage=storage)
     recorder.start()
     for ask in ASK:
         with pytest.raises(PolicyError) as caught:
@@ -71,7 +71,7 @@ def test_policy_that_raises_anything(
         recorder.stop()
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("storage", ["native", "python"])
 @pytest.mark.parametrize(
     "nonsense",
     [
@@ -84,14 +84,14 @@ def test_policy_that_raises_anything(
     ],
 )
 def test_policy_that_returns_nonsense(
-    make_recorder: MakeRecorder, nonsense: Callable[..., Any], plain: bool
+    make_recorder: MakeRecorder, nonsense: Callable[..., Any], storage: str
 ) -> None:
     """A policy must return an end of what there is; anything else ends the recording."""
 
     def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> Any:
         return nonsense(ring, finished)
 
-    recorder = make_recorder(policy=policy, plain=plain)
+    recorder = make_recorder(policy=policy, storage=storage)
     recorder.start()
     with pytest.raises((ValueError, TypeError)) as first:
         recorder.snapshot()
@@ -182,7 +182,7 @@ def test_snapshots_outlive_an_error(make_recorder: MakeRecorder, judge: Judge) -
     judge.check(snapshot)
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("storage", ["native", "python"])
 @pytest.mark.parametrize(
     ("chunk", "reason"),
     [
@@ -193,15 +193,15 @@ def test_snapshots_outlive_an_error(make_recorder: MakeRecorder, judge: Judge) -
     ],
 )
 def test_broken_stream(
-    runtime: flightrec.GoRuntime, chunk: bytes, reason: str, plain: bool
+    runtime: flightrec.GoRuntime, chunk: bytes, reason: str, storage: str
 ) -> None:
     """A stream that breaks ends the recording: feed, flush and failure all say what and where."""
-    recording = replay(runtime, plain=plain)
+    recording = replay(runtime, storage=storage)
     try:
         for good in GOOD:
             recording.feed(good)
         recording.flush(60)
-        assert len(recording.window()[1]) == 1
+        assert len(recording.hold().generations) == 1
         offset = sum(map(len, GOOD))
         with pytest.raises(TraceFormatError) as fed:
             recording.feed(chunk)
@@ -215,9 +215,9 @@ def test_broken_stream(
             assert offset <= caught.value.offset <= offset + len(chunk)
         assert isinstance(recording.failure, TraceFormatError)
         assert recording.failure.reason == reason
-        assert len(recording.window()[1]) == 1  # what was complete is there
+        assert len(recording.hold().generations) == 1  # what was complete is there
     finally:
-        recording.close()
+        finish(recording)
 
 
 def test_feeding_a_real_trace(make_recorder: MakeRecorder) -> None:
@@ -237,8 +237,8 @@ def test_unknown_session(runtime: flightrec.GoRuntime) -> None:
         runtime._library.call("flightrec_session_stop", 999999)
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_slow_policy_delays_the_flush_only(make_recorder: MakeRecorder, plain: bool) -> None:
+@pytest.mark.parametrize("storage", ["native", "python"])
+def test_slow_policy_delays_the_flush_only(make_recorder: MakeRecorder, storage: str) -> None:
     """A flush returns only when Python is done with the generation, however long that takes."""
     import threading
 
@@ -249,7 +249,7 @@ def test_slow_policy_delays_the_flush_only(make_recorder: MakeRecorder, plain: b
         assert leave.wait(60)
         return (*ring, finished)
 
-    recorder = make_recorder(policy=policy, plain=plain)
+    recorder = make_recorder(policy=policy, storage=storage)
     recorder.start()
     with pytest.raises(TimeoutError):
         recorder.snapshot(timeout=0.05)
@@ -294,14 +294,14 @@ def test_trace_already_running(go_child: Child) -> None:
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("storage", ["native", "python"])
 @pytest.mark.parametrize("ask", ["snapshot()", "write_to(os.devnull)", "stop()"])
-def test_trace_stopped_by_the_program(go_child: Child, ask: str, plain: bool) -> None:
+def test_trace_stopped_by_the_program(go_child: Child, ask: str, storage: str) -> None:
     """If the Go program stops our trace, the next flush and the stop say so; a restart works."""
     go_child.run(
         f"""
         runtime = flightrec.load()
-        recorder = flightrec.FlightRecorder(runtime, plain={plain})
+        recorder = flightrec.FlightRecorder(runtime, storage={storage!r})
         recorder.start()
         recorder.snapshot()
         runtime.run("trace_stop")

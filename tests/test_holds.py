@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import signal
 import sys
@@ -13,11 +12,10 @@ from typing import Any
 import pytest
 
 import flightrec
-from flightrec import abi
 from flightrec.recording import Recording
 from tests.conftest import MakeRecorder
-from tests.helpers import DEADLINE, Thread, running, until
-from tests.helpers_streams import replay
+from tests.helpers import DEADLINE, Thread, running
+from tests.helpers_streams import finish, replay, take
 from tests.test_assembly import END, FREQUENCY, NEW
 from tests.test_wire import batch
 
@@ -32,8 +30,9 @@ def _feed(recording: Recording, first: int, last: int, nbytes: int = MIB) -> Non
         recording.feed(END)
 
 
-def _pinned(recording: Recording) -> int:
-    return int(recording.statistics().pinned_generations)
+def _generations(runtime: flightrec.GoRuntime) -> int:
+    """Return how many complete generations are in native memory, for whomever."""
+    return int(runtime.cdll.flightrec_generation_count())
 
 
 @pytest.mark.matrix
@@ -45,35 +44,33 @@ def test_callers_at_once_hold_each_for_itself(make_recorder: MakeRecorder) -> No
     assert recording is not None
     with running(recorder.runtime, "pingpong", pairs=2, duration=60):
         for _ in range(5):
-            threads = [Thread(lambda: recording.take(DEADLINE)) for _ in range(8)]
+            threads = [Thread(lambda: take(recording, DEADLINE)) for _ in range(8)]
             taken = [thread.result() for thread in threads]
             del threads
-            contents = [[b"".join(hold.buffers) for _, hold in each] for each in taken]
-            for each, content in zip(taken, contents, strict=True):
-                assert [len(c) for c in content] == [g.nbytes for g, _ in each]
+            contents = [b"".join(hold.buffers) for hold in taken]
+            for hold, content in zip(taken, contents, strict=True):
+                assert len(content) == sum(g.nbytes for g in hold.generations)
             while taken:  # one after the other; the rest keeps what it has
                 taken.pop(0)
                 contents.pop(0)
-                for each, content in zip(taken, contents, strict=True):
-                    assert [b"".join(hold.buffers) for _, hold in each] == content
-            each = content = None  # type: ignore[assignment]
+                for hold, content in zip(taken, contents, strict=True):
+                    assert b"".join(hold.buffers) == content
+            del hold
             gc.collect()
-            until(lambda: _pinned(recording) == 0, "everything is let go of")
     recorder.stop()
+    assert _generations(recorder.runtime) == 0
 
 
 def test_caller_that_gives_up_holds_nothing(make_recorder: MakeRecorder) -> None:
     """A flush that took too long for its caller is answered later, and holds nothing then."""
     recorder = make_recorder()
     recorder.start()
-    recording = recorder._recording
-    assert recording is not None
     for _ in range(20):
         with contextlib.suppress(TimeoutError):
-            recording.take(0)
-    recording.flush(DEADLINE)
-    until(lambda: _pinned(recording) == 0, "everything is let go of")
+            recorder.snapshot(timeout=0)
+    recorder.snapshot(timeout=DEADLINE)
     recorder.stop()
+    assert _generations(recorder.runtime) == 0
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no interval timers")
@@ -97,39 +94,37 @@ def test_caller_that_is_interrupted_holds_nothing(runtime: flightrec.GoRuntime) 
         _feed(recording, 1, 1)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(AlarmError):
-            recording.take(DEADLINE)
-        assert len(recording.window()[1]) == 1
-        assert _pinned(recording) == 0
+            take(recording, DEADLINE)
+        assert len(recording.hold().generations) == 1
+        assert _generations(runtime) == 1  # the window's
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
-        recording.close()
+        finish(recording)
 
 
-def test_what_leaves_the_window_meanwhile_is_held(runtime: flightrec.GoRuntime) -> None:
-    """The caller of a flush gets the window of that moment, however late it looks."""
+def test_what_leaves_the_window_is_held(runtime: flightrec.GoRuntime) -> None:
+    """What is held stays in place, whatever the window evicts meanwhile."""
     recording = replay(runtime, max_bytes=4 * MIB)
     try:
         recording.feed(NEW)
         _feed(recording, 1, 3)
-        first = ctypes.POINTER(abi.Holding)()
-        recording._flush(DEADLINE, first)
+        hold = take(recording)
+        content = b"".join(hold.buffers)
         _feed(recording, 4, 12)
-        recording.flush(DEADLINE)
-        assert recording.window()[1][0].number > 3
-        held = recording._taken(first)
-        assert [generation.number for generation, _ in held] == [1, 2, 3]
-        for generation, hold in held:
-            assert sum(map(len, hold.buffers)) == generation.nbytes
-        assert _pinned(recording) == 3
-        del held, generation, hold
-        assert _pinned(recording) == 0
+        assert take(recording).generations[0].number > 3
+        assert [generation.number for generation in hold.generations] == [1, 2, 3]
+        assert b"".join(hold.buffers) == content
+        window = len(recording.hold().generations)
+        assert _generations(runtime) == window + 3
+        del hold
+        assert _generations(runtime) == window
     finally:
-        recording.close()
+        finish(recording)
 
 
 def test_what_the_policy_has_dropped_is_not_held(runtime: flightrec.GoRuntime) -> None:
-    """What the policy does not keep is not in a snapshot, though the bridge still had it."""
+    """After a flush the window is what the policy keeps."""
 
     def newest(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
         return (finished,)
@@ -138,11 +133,11 @@ def test_what_the_policy_has_dropped_is_not_held(runtime: flightrec.GoRuntime) -
     try:
         recording.feed(NEW)
         _feed(recording, 1, 3)
-        held = recording.take(DEADLINE)
-        assert [generation.number for generation, _ in held] == [3]
-        assert _pinned(recording) == 1
+        hold = take(recording)
+        assert [generation.number for generation in hold.generations] == [3]
+        assert _generations(runtime) == 1
     finally:
-        recording.close()
+        finish(recording)
 
 
 def test_holds_outlive_the_recording(runtime: flightrec.GoRuntime) -> None:
@@ -150,12 +145,34 @@ def test_holds_outlive_the_recording(runtime: flightrec.GoRuntime) -> None:
     recording = replay(runtime)
     recording.feed(NEW)
     _feed(recording, 1, 3)
-    held = list(recording.take(DEADLINE))
-    recording.close()
-    before = runtime.cdll.flightrec_session_count()
-    while held:
-        generation, hold = held.pop()
-        assert sum(map(len, hold.buffers)) == generation.nbytes
-        assert runtime.cdll.flightrec_session_count() == before
-        del hold
-    assert runtime.cdll.flightrec_session_count() == before - 1
+    hold = take(recording)
+    newest = hold.newest(1)
+    finish(recording)
+    assert runtime.cdll.flightrec_session_count() == 0
+    assert sum(map(len, hold.buffers)) == sum(g.nbytes for g in hold.generations)
+    del hold
+    assert _generations(runtime) == 1
+    assert sum(map(len, newest.buffers)) == newest.generations[0].nbytes
+    del newest
+    assert _generations(runtime) == 0
+
+
+def test_a_view_keeps_its_memory(runtime: flightrec.GoRuntime) -> None:
+    """A buffer that a writer keeps stays valid and read-only when all else is gone."""
+    recording = replay(runtime)
+    recording.feed(NEW)
+    _feed(recording, 1, 3)
+    kept = take(recording).buffers[-1]
+    content = bytes(kept)
+    finish(recording)
+    gc.collect()
+    assert kept.readonly
+    again = replay(runtime)  # takes the blocks that are free
+    again.feed(NEW)
+    _feed(again, 1, 9)
+    take(again)
+    assert bytes(kept) == content
+    assert _generations(runtime) == 3 + 9
+    del kept
+    finish(again)
+    assert _generations(runtime) == 0

@@ -24,16 +24,16 @@ recorder.start()
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("storage", ["native", "python"])
 @pytest.mark.parametrize(
     "ending", ["pass", "sys.exit(0)", "threading.Thread(target=recorder.stats).start()"]
 )
-def test_exit_while_recording(child: Child, ending: str, plain: bool) -> None:
+def test_exit_while_recording(child: Child, ending: str, storage: str) -> None:
     """An interpreter that ends while it records, under load, ends quietly."""
     child.run(
         f"""
         runtime = flightrec.load()
-        recorder = flightrec.FlightRecorder(runtime, max_bytes=1 << 20, plain={plain})
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=1 << 20, storage={storage!r})
         recorder.start()
         runtime.start("pingpong", duration=600)
         recorder.snapshot()

@@ -20,7 +20,6 @@ MODULES = (
     "flightrec",
     "flightrec.abi",
     "flightrec.annotate",
-    "flightrec.assembly",
     "flightrec.errors",
     "flightrec.generation",
     "flightrec.library",

@@ -17,7 +17,7 @@ from flightrec import (
     NotEnabledError,
     SnapshotActiveError,
 )
-from flightrec.recorder import newest
+from flightrec.ring import newest
 from tests.conftest import MakeRecorder
 from tests.helpers import Child, running, together
 from tests.helpers_go import Judge
@@ -89,10 +89,10 @@ def test_concurrent_write_to(make_recorder: MakeRecorder, judge: Judge) -> None:
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("plain", [False, True])
-def test_restarts(make_recorder: MakeRecorder, judge: Judge, plain: bool) -> None:
+@pytest.mark.parametrize("storage", ["native", "python"])
+def test_restarts(make_recorder: MakeRecorder, judge: Judge, storage: str) -> None:
     """A recorder can be started again, and each time its snapshot is valid and has what was new."""
-    recorder = make_recorder(plain=plain)
+    recorder = make_recorder(storage=storage)
     for number in range(5):
         recorder.start()
         recorder.runtime.log("round", str(number))
@@ -103,10 +103,10 @@ def test_restarts(make_recorder: MakeRecorder, judge: Judge, plain: bool) -> Non
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("plain", [False, True])
-def test_log(make_recorder: MakeRecorder, judge: Judge, plain: bool) -> None:
+@pytest.mark.parametrize("storage", ["native", "python"])
+def test_log(make_recorder: MakeRecorder, judge: Judge, storage: str) -> None:
     """A message that was logged before a snapshot is in it."""
-    recorder = make_recorder(plain=plain)
+    recorder = make_recorder(storage=storage)
     recorder.start()
     recorder.runtime.log("message", "hello")
     file = io.BytesIO()
@@ -141,10 +141,10 @@ def test_generation_count(
 
 
 @pytest.mark.matrix
-@pytest.mark.parametrize("plain", [False, True])
-def test_all_workloads_at_once(make_recorder: MakeRecorder, judge: Judge, plain: bool) -> None:
+@pytest.mark.parametrize("storage", ["native", "python"])
+def test_all_workloads_at_once(make_recorder: MakeRecorder, judge: Judge, storage: str) -> None:
     """With all bundled workloads at once, snapshot after snapshot is read by Go without error."""
-    recorder = make_recorder(max_bytes=256 << 10, plain=plain)
+    recorder = make_recorder(max_bytes=256 << 10, storage=storage)
     runtime = recorder.runtime
     assert set(WORKLOADS) <= set(runtime.workloads())
     recorder.start()
@@ -239,18 +239,26 @@ def test_both_readers_agree(make_recorder: MakeRecorder, judge: Judge) -> None:
 # ---- what only ours has
 
 
-def test_second_recorder(make_recorder: MakeRecorder) -> None:
-    """While one recorder records, another cannot be started, and can afterwards."""
-    first, second = make_recorder(), make_recorder()
+@pytest.mark.matrix
+def test_several_recorders(make_recorder: MakeRecorder, judge: Judge) -> None:
+    """Recorders share the tracer: each begins and ends where asked, and leaves the others alone."""
+    runtime = make_recorder().runtime
+    first, second = make_recorder(min_age=1000), make_recorder(min_age=1000, storage="python")
     first.start()
-    with pytest.raises(AlreadyEnabledError, match="stop the other recorder first"):
-        second.start()
-    assert not second.enabled
-    assert first.enabled
-    first.stop()
+    runtime.log("when", "one")
     second.start()
-    assert second.snapshot().generations
+    runtime.log("when", "two")
+    both = judge.messages(second.snapshot(), "when")
+    assert both == ["two"]
+    assert judge.messages(first.snapshot(), "when") == ["one", "two"]
+    first.stop()
+    runtime.log("when", "three")
+    assert judge.messages(second.snapshot(), "when") == ["two", "three"]
+    first.start()
+    runtime.log("when", "four")
     second.stop()
+    assert judge.messages(first.snapshot(), "when") == ["four"]
+    first.stop()
 
 
 def test_context_manager(make_recorder: MakeRecorder) -> None:
@@ -275,10 +283,10 @@ def test_defaults(make_recorder: MakeRecorder) -> None:
     assert "10.0 s" in repr(recorder)
 
 
-@pytest.mark.parametrize("plain", [False, True])
-def test_size_counts_from_the_next_start(make_recorder: MakeRecorder, plain: bool) -> None:
+@pytest.mark.parametrize("storage", ["native", "python"])
+def test_size_counts_from_the_next_start(make_recorder: MakeRecorder, storage: str) -> None:
     """A new size leaves the recording that runs as it is, and holds for the next."""
-    recorder = make_recorder(max_bytes=1 << 30, min_age=1000, plain=plain)
+    recorder = make_recorder(max_bytes=1 << 30, min_age=1000, storage=storage)
 
     def generations_kept() -> int:
         for _ in range(5):
@@ -366,12 +374,12 @@ def test_policy_is_asked_with_each_generation(make_recorder: MakeRecorder) -> No
     assert len(snapshot.generations) == 2
 
 
-@pytest.mark.parametrize("plain", [False, True])
+@pytest.mark.parametrize("storage", ["native", "python"])
 def test_policy_that_keeps_everything(
-    make_recorder: MakeRecorder, judge: Judge, plain: bool
+    make_recorder: MakeRecorder, judge: Judge, storage: str
 ) -> None:
     """A policy may keep more than Go's rule would; the snapshot has all of it, without a gap."""
-    recorder = make_recorder(policy=keep_all, max_bytes=1, plain=plain)
+    recorder = make_recorder(policy=keep_all, max_bytes=1, storage=storage)
     recorder.start()
     for number in range(6):
         recorder.runtime.log("number", str(number))

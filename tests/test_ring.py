@@ -7,7 +7,7 @@ from typing import NamedTuple
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flightrec.ring import SMALLEST_GENERATION_BYTES, early_advance_bytes, retain, trim
+from flightrec.ring import retain, trim
 
 
 class Gen(NamedTuple):
@@ -143,37 +143,18 @@ def test_finished_generation_stays_whatever_its_size() -> None:
     )
 
 
-@given(several, st.integers(0, 100), st.integers(0, 300), st.integers(0, 1))
-def test_trim_properties(everything: tuple[Gen, ...], others: int, limit: int, least: int) -> None:
-    """A trimmed ring is its longest end that fits beside the others, or the least that stays."""
-    kept = trim(everything, others, limit, least=least)
-    assert len(kept) >= least
+@given(several, st.integers(0, 300))
+def test_trim_properties(everything: tuple[Gen, ...], limit: int) -> None:
+    """A trimmed ring is its longest end that fits, or the newest generation."""
+    kept = trim(everything, limit)
+    assert kept
     assert kept == everything[len(everything) - len(kept) :]
-    size = others + sum(g.nbytes for g in kept)
-    assert size <= limit or len(kept) == least
+    size = sum(g.nbytes for g in kept)
+    assert size <= limit or len(kept) == 1
     if len(kept) < len(everything):
         assert size + everything[len(everything) - len(kept) - 1].nbytes > limit
 
 
 def test_trim_of_nothing() -> None:
     """An empty ring stays empty."""
-    assert trim((), 100, 10, least=1) == ()
-
-
-@given(st.integers(1, 1 << 30), st.integers(0, 1 << 27) | st.integers(0, 1 << 22))
-def test_early_advance_bytes_properties(max_bytes: int, overhead: int) -> None:
-    """A generation is a fifth of the window, or half overhead; and it fits below the ceiling."""
-    ceiling = max(max_bytes, 4 << 20) * 5 // 4
-    advance = early_advance_bytes(max_bytes, overhead, ceiling)
-    assert advance >= SMALLEST_GENERATION_BYTES
-    if 4 * overhead <= ceiling:
-        assert advance >= overhead
-    if advance > SMALLEST_GENERATION_BYTES:
-        assert advance + overhead <= ceiling
-        assert advance + overhead <= max(max_bytes // 5, 2 * overhead)
-
-
-def test_early_advance_bytes_without_overhead() -> None:
-    """With few goroutines it is a fifth of the window."""
-    assert early_advance_bytes(10 << 20, 0, 12 << 20) == 2 << 20
-    assert early_advance_bytes(10 << 20, 1 << 10, 12 << 20) == (2 << 20) - (1 << 10)
+    assert trim((), 10) == ()

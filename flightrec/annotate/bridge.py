@@ -34,13 +34,14 @@ class Annotations:
         self.on = False
         self.opened = Opened()
         self._recordings = 0
-        self._announcements = Announcements(self._announce)
+        self._announcements = Announcements(self._announce, self._tell)
         self._task_begin = cdll.flightrec_task_begin
         self._task_end = cdll.flightrec_task_end
         self._log = cdll.flightrec_log
         self._region_begin = cdll.flightrec_region_begin
         self._region_end = cdll.flightrec_region_end
         self._thread_end = cdll.flightrec_thread_end
+        self._thread_names = cdll.flightrec_thread_names
 
     @property
     def recordings(self) -> int:
@@ -59,7 +60,8 @@ class Annotations:
     def announce_threads(self) -> None:
         """Name Python's threads in the trace: at the start, and again for each snapshot.
 
-        A window does not reach back to the start, so what names a thread must be in its end.
+        A window does not reach back to the start, so what names a thread must be in its end. This
+        does not enter Go: the bridge puts the names into the trace when it flushes.
         """
         if self.on:
             self._announcements.all_threads()
@@ -97,6 +99,10 @@ class Annotations:
 
     def _announce(self, category: str, message: str) -> None:
         self._call(self._log, 0, encoded(category), encoded(message))
+
+    def _tell(self, names: list[str]) -> None:
+        lines = (encoded(name).replace(b"\n", b" ") for name in names)
+        self._thread_names(b"\n".join(lines))
 
     def _call(self, function: Any, *arguments: Any) -> None:
         error = _failure.error

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flightrec.library import is_forked
@@ -58,10 +58,13 @@ class Announcements:
     """Says in the trace what Python's threads are called: each once a recording, and when asked.
 
     :param log: logs a message of a category.
+    :param tell: has the bridge log messages of that category, one a line, now and then: it does so
+        with each flush, by itself. Does not enter Go.
     """
 
-    def __init__(self, log: Callable[[str, str], None]) -> None:
+    def __init__(self, log: Callable[[str, str], None], tell: Callable[[list[str]], None]) -> None:
         self._log = log
+        self._tell = tell
         self._recording = object()
 
     def renew(self) -> None:
@@ -72,16 +75,15 @@ class Announcements:
         """Name the calling thread, if it was not named in this recording."""
         if _this.announced is not self._recording:
             _this.announced = self._recording
-            self._name(threading.current_thread())
+            for name in _names((threading.current_thread(),)):
+                self._log(THREAD_CATEGORY, name)
 
     def all_threads(self) -> None:
         """Name all threads that Python's ``threading`` knows."""
-        _this.announced = self._recording
         # Not threading.enumerate(): its lock may be taken by what a signal handler interrupted.
         active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
-        for thread in tuple(active.values()):
-            self._name(thread)
+        self._tell(_names(tuple(active.values())))
 
-    def _name(self, thread: threading.Thread) -> None:
-        if thread.native_id is not None:
-            self._log(THREAD_CATEGORY, f"{thread.native_id} {thread.name}")
+
+def _names(threads: Iterable[threading.Thread]) -> list[str]:
+    return [f"{t.native_id} {t.name}" for t in threads if t.native_id is not None]

@@ -27,12 +27,12 @@
 extern "C" {
 #endif
 
-#define FLIGHTREC_ABI_VERSION 4
+#define FLIGHTREC_ABI_VERSION 5
 
 typedef enum {
     FLIGHTREC_OK = 0,
     FLIGHTREC_UNKNOWN = 1,   /* no such handle, workload or generation */
-    FLIGHTREC_ENABLED = 2,   /* this runtime has an active recorder already */
+    FLIGHTREC_ENABLED = 2,   /* not in use */
     FLIGHTREC_CONFLICT = 3,  /* someone else traces this runtime, or stopped our trace */
     FLIGHTREC_ENDED = 4,     /* the session has ended */
     FLIGHTREC_BROKEN = 5,    /* the runtime's stream is not a trace; offset and generation say where */
@@ -74,124 +74,151 @@ uint64_t flightrec_clock_units_per_second(void);
 /* os.Setenv. With value NULL, os.Unsetenv. */
 int32_t flightrec_setenv(flightrec_text name, flightrec_text value, flightrec_error *error);
 
-/* ---- recording ---------------------------------------------------------------------------- */
+/* ---- recording ----------------------------------------------------------------------------
+ *
+ * A session is one consumer of the runtime's trace, with a window of its own: complete generations,
+ * oldest first, and beside them the generation that the runtime is writing, the active one. The
+ * runtime has one tracer; all sessions share it, and a generation that several of them have is in
+ * memory once. It runs while there is a session.
+ *
+ * Of these functions only session_open and session_feed enter Go. The others need neither a P nor a
+ * running scheduler: they work while the Go runtime is stuck.
+ */
 
-#define FLIGHTREC_OPTION_CHUNKS 1    /* a run for every batch, with its bytes; nothing is kept */
-#define FLIGHTREC_OPTION_ALLOCFREE 2 /* record the AllocFree experiment (Go 1.23 and later) */
-#define FLIGHTREC_OPTION_REPLAY 4    /* no tracer; chunks come from flightrec_session_feed */
-#define FLIGHTREC_OPTION_SOFT 8      /* a generation that outgrows the ceiling by itself is kept */
+#define FLIGHTREC_OPTION_ALLOCFREE 1 /* record the AllocFree experiment (Go 1.23 and later) */
+#define FLIGHTREC_OPTION_REPLAY 2    /* no tracer; chunks come from flightrec_session_feed */
+#define FLIGHTREC_OPTION_STRICT 4    /* nothing may exceed the ceiling: see ceiling */
 
 typedef struct {
-    uint64_t window_limit;  /* ceiling for kept, active and queued bytes together; 0 for none */
-    uint64_t advance_bytes; /* end a generation once it has this many bytes; 0 for never */
-    uint64_t deliver_bytes; /* deliver once this much waits; 0 for at a generation's end only */
-    uint32_t flags;         /* FLIGHTREC_OPTION_* */
+    uint64_t max_bytes; /* end generations early, so that a window of this size has several; 0:
+                         * they end when the runtime ends them, about once a second */
+    uint64_t ceiling;   /* for kept, reserved and active bytes together; 0 for none. The oldest generations
+                         * are evicted to stay below it. The newest complete one always stays, and
+                         * the active one may outgrow it; with OPTION_STRICT both are lost then. */
+    uint32_t flags;     /* FLIGHTREC_OPTION_* */
     uint32_t reserved;
 } flightrec_options;
 
-#define FLIGHTREC_RUN_HEADER 1  /* data: the trace's 16-byte header; generation is 0 */
-#define FLIGHTREC_RUN_ENDS 2    /* with this run the generation is complete */
-#define FLIGHTREC_RUN_DROPPED 4 /* every generation up to this one left the window for the ceiling */
-
-/* News of consecutive batches of one generation. */
-typedef struct {
-    uint64_t generation;
-    uint64_t bytes;     /* of these batches, headers included */
-    uint64_t batches;   /* an end-of-generation byte (Go 1.26 and later) counts as bytes only */
-    uint64_t min_time;  /* smallest batch time; 0 if there is none */
-    uint64_t frequency; /* if one of them has it, else 0 */
-    uint64_t overhead;  /* with RUN_ENDS, or RUN_DROPPED for a generation that outgrew the ceiling
-                         * by itself: how much it grew after its early end was asked for */
-    const void *data;   /* the bytes, with OPTION_CHUNKS, else NULL; valid during the callback */
-    uint32_t flags;     /* FLIGHTREC_RUN_* */
-    uint32_t reserved;
-} flightrec_run;
-
-/* Takes count runs, in the order of the trace. Returns the number of the newest generation that may
- * leave the window, with all before it, or 0 if none may; below 0 ends the recording. */
-typedef int64_t (*flightrec_consumer)(void *context, const flightrec_run *runs, size_t count);
-
-/* Starts the runtime's tracer.
- * FLIGHTREC_ENABLED: a session is active; FLIGHTREC_CONFLICT: someone else traces. */
-int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, flightrec_error *error);
-
-/* Calls the consumer on this thread with whatever the trace brings, and returns when the session
- * has ended and everything is delivered, with how it ended. All runs that wait come in one call.
- * The thread waits in C, and neither holds nor needs any of Go's Ps. Once a session, by one thread.
- * FLIGHTREC_OK: it was stopped; FLIGHTREC_CONFLICT, FLIGHTREC_BROKEN, FLIGHTREC_REFUSED,
- * FLIGHTREC_ERROR: its first error. */
-int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
-                                  flightrec_error *error);
-
-/* A piece of a generation's batches, in order. */
+/* A piece of a generation: batches in order. */
 typedef struct {
     const void *data;
     size_t bytes;
 } flightrec_segment;
 
-/* A complete generation whose memory stays where it is until this is released, also beyond the end
- * and the close of the session. */
-typedef struct flightrec_holding {
-    uint64_t generation;
-    size_t count; /* of the segments */
+/* A complete generation. It is immutable, and its memory stays where it is until the last reference
+ * is released. References do not belong to a session, and outlive it. */
+typedef struct {
+    uint64_t number;    /* the runtime's */
+    uint64_t bytes;     /* batch headers, and from Go 1.26 on the byte that ends it, included */
+    uint64_t batches;
+    uint64_t min_time;  /* smallest batch time, trace clock units */
+    uint64_t end_time;  /* when it was known to be complete, trace clock units */
+    uint64_t frequency; /* trace clock units per second, as the generation states it */
+    size_t count;       /* of the segments */
     const flightrec_segment *segments;
-    struct flightrec_holding *next; /* the generation after it; to be followed before any release */
-} flightrec_holding;
+} flightrec_generation;
 
-/* Ends the active generation (runtime.traceAdvance: once from Go 1.26 on, twice before) and
- * returns when the consumer is done with it. timeout_ns < 0: no limit. Not from the consumer.
- * *holdings, unless holdings is NULL, is set to what the window then has, oldest first; NULL if that
- * is nothing. While the trace is busy this does not enter Go.
- * FLIGHTREC_ENDED, FLIGHTREC_TIMEOUT, or the session's first error; then nothing is held. */
-int32_t flightrec_session_flush(uint64_t session, int64_t timeout_ns, flightrec_holding **holdings,
-                                flightrec_error *error);
+/* Takes generations that are complete, in order: each that it was not given before and that is
+ * still in the window. oldest: the number of the window's oldest generation now; those before it
+ * were evicted. The generations stay valid during the call. Returns the number of the newest
+ * generation that the window need not keep any longer, with all before it, or 0 if it shall keep
+ * all; below 0 ends the session. */
+typedef int64_t (*flightrec_consumer)(void *context, const flightrec_generation *const *generations,
+                                      size_t count, uint64_t oldest);
 
-/* Changes advance_bytes. Does not enter Go. */
-int32_t flightrec_session_set_advance_bytes(uint64_t session, uint64_t nbytes, flightrec_error *error);
+/* Opens a session. The first one starts the runtime's tracer; for another one the active generation
+ * is ended, so that it begins with one of its own. FLIGHTREC_CONFLICT: someone else traces, or the
+ * tracer runs without the experiment that is asked for. *session is set last. */
+int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, flightrec_error *error);
 
-/* Holds those complete generations from first to last that are in the window, or held already.
- * FLIGHTREC_UNKNOWN: there is none. */
-int32_t flightrec_session_hold(uint64_t session, uint64_t first, uint64_t last,
-                               flightrec_holding **holdings, flightrec_error *error);
+/* Calls the consumer on this thread with what the trace brings, and returns when the session has
+ * ended and everything is delivered, or it is closed. Once a session, by one thread.
+ * FLIGHTREC_OK: it was stopped; FLIGHTREC_CONFLICT, FLIGHTREC_BROKEN, FLIGHTREC_REFUSED,
+ * FLIGHTREC_ERROR: its first error. */
+int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
+                                  flightrec_error *error);
 
-/* Lets go of one holding. Never fails. Does not enter Go before the session has ended: its memory is
- * free with the next chunk of the trace, of which one comes at least each second, or with the next
- * call of session_hold or session_stats. */
-void flightrec_session_release(uint64_t session, flightrec_holding *holding);
+/* Counts so many bytes as part of the window, which the consumer has copied elsewhere. Called by the
+ * consumer, and takes effect when that returns. */
+int32_t flightrec_session_reserve(uint64_t session, uint64_t nbytes, flightrec_error *error);
+
+/* Asks for the end of the active generation (runtime.traceAdvance: once from Go 1.26 on, twice
+ * before) and does not wait for it. *flush is what flightrec_session_flush_wait takes. */
+int32_t flightrec_session_flush(uint64_t session, uint64_t *flush, flightrec_error *error);
+
+/* Waits until that flush is done, and the consumer with all generations that it completed.
+ * timeout_ns < 0: no limit. *generation must be 0 in the first call for a flush and is kept between
+ * calls: it is set to the newest generation that the flush completed as soon as that is known.
+ * FLIGHTREC_TIMEOUT, after which one may wait again; FLIGHTREC_ENDED, or the session's first error.
+ * Not from the consumer. */
+int32_t flightrec_session_flush_wait(uint64_t session, uint64_t flush, uint64_t *generation,
+                                     int64_t timeout_ns, flightrec_error *error);
+
+/* Writes the trace's header to header, 16 bytes. FLIGHTREC_TIMEOUT: there is none yet. */
+int32_t flightrec_session_header(uint64_t session, uint8_t *header, flightrec_error *error);
+
+/* Takes a reference to the generation with this number, or with 0 to all that are in the window,
+ * oldest first. *count: how many there are; if that is more than capacity, nothing is taken, and
+ * FLIGHTREC_SHORT. */
+int32_t flightrec_session_hold(uint64_t session, uint64_t number,
+                               const flightrec_generation **generations, size_t capacity,
+                               size_t *count, flightrec_error *error);
+
+/* Takes another reference to each of count generations, and writes them to to. Never fails. */
+void flightrec_generations_hold(const flightrec_generation **generations, size_t count,
+                                const flightrec_generation **to);
+
+/* Releases count references and sets them to NULL; those that are NULL are passed over. Never
+ * fails. */
+void flightrec_generations_release(const flightrec_generation **generations, size_t count);
 
 /* With OPTION_REPLAY: hands a chunk to the session as the trace reader would. Not from two threads
  * at a time. FLIGHTREC_BROKEN: this chunk or one before it was refused. */
 int32_t flightrec_session_feed(uint64_t session, void *chunk, size_t nbytes, flightrec_error *error);
 
-/* Stops the tracer and returns when every batch is queued; the consumer gets the rest. Further
- * calls do nothing. */
+/* Asks for the end of the session, which gets all that was written until then, and does not wait
+ * for it. The last session takes the tracer with it. Further calls do nothing. */
 int32_t flightrec_session_stop(uint64_t session, flightrec_error *error);
 
-/* Stops it if need be and frees all but what is pinned. deliver must have returned. */
+/* Waits until the session has ended: nothing more comes into its window. timeout_ns < 0: no limit.
+ * FLIGHTREC_TIMEOUT. Why it has ended is deliver's result. */
+int32_t flightrec_session_stop_wait(uint64_t session, int64_t timeout_ns, flightrec_error *error);
+
+/* Stops the session if need be, empties its window and forgets it; does not wait. A deliver that
+ * runs returns. */
 int32_t flightrec_session_close(uint64_t session, flightrec_error *error);
 
 typedef struct {
-    uint64_t window_bytes;        /* kept, active and queued, now */
-    uint64_t peak_window_bytes;   /* the most there ever was */
-    uint64_t queued_bytes;        /* not yet taken by the consumer; copies it is not done with */
-    uint64_t active_bytes;        /* of the active generation */
+    uint64_t window_bytes;           /* kept, reserved and active, now */
+    uint64_t peak_window_bytes;      /* the most there ever was */
+    uint64_t kept_bytes;             /* of complete generations in the window */
+    uint64_t kept_generations;
+    uint64_t oldest_time;            /* smallest batch time in those; 0 if there is none */
+    uint64_t waiting_bytes;          /* of those that the consumer was not given yet */
+    uint64_t active_generation;      /* 0 between two of them */
+    uint64_t active_bytes;
     uint64_t active_min_time;
-    uint64_t active_generation;
-    uint64_t bytes;               /* ever written by the tracer, the header included */
+    uint64_t bytes;                  /* ever written by the tracer, the header included */
     uint64_t batches;
-    uint64_t generations;         /* completed */
-    uint64_t dropped_generations; /* lost to the ceiling before the consumer had all of them */
+    uint64_t generations;            /* completed */
     uint64_t early_advances;
-    uint64_t deliveries;          /* calls of the consumer */
-    uint64_t pinned_generations;
-    uint64_t mapped_bytes;        /* native memory of all sessions, idle blocks included */
+    uint64_t advance_bytes;          /* the size at which generations are ended early; 0 for never */
+    uint64_t overhead_bytes;         /* what they grow by after that, smoothed */
+    uint64_t dropped_generations;    /* lost to the ceiling before the consumer was given them */
+    uint64_t over_ceiling_generations; /* completed while the window exceeded its ceiling */
+    uint64_t deliveries;             /* calls of the consumer */
+    uint64_t mapped_bytes;           /* native memory of all sessions, idle blocks included */
 } flightrec_session_statistics;
 
+/* bytes to overhead_bytes are the tracer's: since it was started, for all its sessions. */
 int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *out,
                                 flightrec_error *error);
 
-/* How many sessions exist: active, not closed, or still pinned. Never fails. */
+/* How many sessions are open. Never fails. */
 uint64_t flightrec_session_count(void);
+
+/* How many complete generations are in memory, for whomever. Never fails. */
+uint64_t flightrec_generation_count(void);
 
 /* ---- workloads ---------------------------------------------------------------------------- */
 
@@ -284,6 +311,11 @@ int32_t flightrec_region_end(uint64_t region, uint64_t thread, flightrec_error *
 
 /* A thread that began regions has ended. Never fails. */
 int32_t flightrec_thread_end(uint64_t thread);
+
+/* What the threads are called: lines of a native thread id, a space and a name. With each flush, and
+ * when a session begins, the bridge logs each line in the category flightrec.thread. Copied; replaces
+ * what an earlier call said. Does not enter Go, and never fails: without memory it does nothing. */
+void flightrec_thread_names(flightrec_text names);
 
 /* ---- metrics (runtime/metrics) -------------------------------------------------------------- */
 

@@ -1,13 +1,12 @@
-"""From chunks to generations, in plain Python.
+"""From chunks to generations, in plain Python: the twin of ``gobridge/stream.go`` for tests.
 
-The twin of ``writeLocked`` in ``gobridge/recorder.go``: the same checks, the same errors. A
-recorder uses it when it is asked for plain Python; tests put both through the same streams.
+The same checks, the same errors; tests put both through the same streams.
 """
 
 from __future__ import annotations
 
 from flightrec.errors import TraceFormatError
-from flightrec.generation import PlainGeneration
+from flightrec.generation import PythonGeneration
 from flightrec.wire import (
     END_OF_GENERATION,
     HEADER_BYTES,
@@ -18,6 +17,10 @@ from flightrec.wire import (
 )
 
 __all__ = ["Assembler"]
+
+
+def _after(generation: int) -> int:
+    return generation + 1 if generation < 2**64 - 1 else 4
 
 
 class Assembler:
@@ -33,19 +36,17 @@ class Assembler:
         self.generation = 0  #: number of the active generation; 0 between two of them
         self.nbytes = 0  #: size of the active generation
         self.min_time = 0  #: smallest batch time in it, trace clock units; 0 if there is none
-        self.lost = 0  #: generations that have ended and had been lost
-        self._losing = False
         self._frequency = 0
         self._chunks: list[bytes] = []
         self._batches = 0
         self._in_band = False
         self._newest = 0  # the last generation that was completed; 0 if that is not known
 
-    def write(self, chunk: bytes, *, now_ns: int) -> PlainGeneration | None:
+    def write(self, chunk: bytes, *, now_ns: int) -> PythonGeneration | None:
         """Take one chunk: the header, one whole batch, or the end of a generation.
 
         :param now_ns: the time on the trace clock.
-        :returns: the generation that the chunk completes, if it does and is not lost.
+        :returns: the generation that the chunk completes, if it does.
         :raises TraceFormatError: the chunk is none of these, or not in its place.
         """
         size = len(chunk)
@@ -66,8 +67,10 @@ class Assembler:
         self.offset += size
         return finished
 
-    def _write_batch(self, chunk: bytes, now_ns: int) -> PlainGeneration | None:
-        if chunk and chunk[0] == END_OF_GENERATION:
+    def _write_batch(self, chunk: bytes, now_ns: int) -> PythonGeneration | None:
+        if not chunk:
+            return None
+        if chunk[0] == END_OF_GENERATION:
             self._check_end(chunk)
             self._append(chunk)
             return self._finish(now_ns)
@@ -81,7 +84,7 @@ class Assembler:
                     offset=self.offset + 1,
                     generation=batch.generation,
                 )
-            if batch.generation != self.generation + 1:
+            if batch.generation != _after(self.generation):
                 raise TraceFormatError(
                     f"broken trace: generation {batch.generation} follows generation "
                     f"{self.generation}",
@@ -89,7 +92,7 @@ class Assembler:
                     generation=batch.generation,
                 )
             finished = self._finish(now_ns)
-        elif not self.generation and self._newest and batch.generation != self._newest + 1:
+        elif not self.generation and self._newest and batch.generation != _after(self._newest):
             raise TraceFormatError(
                 f"broken trace: generation {batch.generation} follows generation {self._newest}",
                 offset=self.offset + 1,
@@ -134,25 +137,18 @@ class Assembler:
             )
 
     def _append(self, chunk: bytes) -> None:
-        if not self._losing:
-            self._chunks.append(chunk)
-            self.nbytes += len(chunk)
+        self._chunks.append(chunk)
+        self.nbytes += len(chunk)
 
-    def lose(self) -> None:
-        """Give up the active generation: what it has, and what it will be given."""
-        self._losing = True
-        self._chunks = []
-        self.nbytes = 0
-
-    def _finish(self, now_ns: int) -> PlainGeneration | None:
+    def _finish(self, now_ns: int) -> PythonGeneration:
         if not self._frequency:
             raise TraceFormatError(
                 f"broken trace: failed to find frequency event in generation {self.generation}",
                 offset=self.offset,
                 generation=self.generation,
             )
-        newest, losing = self.generation, self._losing
-        finished = PlainGeneration(
+        newest = self.generation
+        finished = PythonGeneration(
             number=self.generation,
             nbytes=self.nbytes,
             batches=self._batches,
@@ -161,20 +157,13 @@ class Assembler:
             units_per_second=self._frequency,
             chunks=tuple(self._chunks),
         )
-        self.discard()
         self._newest = newest
-        self.lost += losing
-        return None if losing else finished
-
-    def discard(self) -> None:
-        """Forget the active generation; others may be missing after it."""
-        self._newest = 0
-        self._losing = False
         self.generation = self.nbytes = self.min_time = self._frequency = self._batches = 0
         self._chunks = []
+        return finished
 
-    def end(self, *, now_ns: int) -> PlainGeneration | None:
-        """Take the end of the trace; return the generation that it completes, unless it is lost.
+    def end(self, *, now_ns: int) -> PythonGeneration | None:
+        """Take the end of the trace; return the generation that it completes, if it does.
 
         Before Go 1.26 nothing in the stream ends the last one.
         """

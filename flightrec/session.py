@@ -1,0 +1,187 @@
+"""A session of the bridge: one consumer of the Go runtime's trace, with a window of its own.
+
+Nothing here waits inside Go, and every wait ends at its timeout. On the main thread waits are made
+of short ones, between which Python runs signal handlers: Ctrl-C ends them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+from flightrec import abi
+from flightrec.abi import Option, Status
+from flightrec.errors import FlightRecorderError, NotEnabledError
+from flightrec.generation import NativeHold
+from flightrec.library import Library, error_for, is_forked
+
+__all__ = ["Session"]
+
+#: How long the main thread waits before it looks for signals, in ns.
+_LOOK_UP_NS = 20_000_000
+
+#: How many generations a window is first thought to have.
+_MANY = 64
+
+_HEADER_BYTES = 16
+
+
+class Session:
+    """A session, from :meth:`open` to :meth:`close`; one that is thrown away is closed.
+
+    Any thread may call the methods. Those on a closed session raise NotEnabledError.
+    """
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self._cdll = library.cdll
+        # The bridge writes the handle here, so that it has an owner at every moment.
+        self._handle = ctypes.c_uint64()
+        self._close = weakref.finalize(self, _close, library.cdll, self._handle)
+        self._close.atexit = False
+
+    def open(self, *, max_bytes: int, ceiling: int, flags: Option) -> None:
+        """Begin to record; see ``flightrec_session_open``. Sizes in bytes, 0 for none.
+
+        :raises TracingConflictError: someone else traces the Go runtime.
+        """
+        self.library.call(
+            "flightrec_session_open",
+            abi.Options(max_bytes=max_bytes, ceiling=ceiling, flags=flags),
+            self._handle,
+        )
+
+    def _call(self, name: str, *arguments: Any) -> None:
+        error = abi.Error()
+        if status := getattr(self._cdll, name)(self._handle, *arguments, error):
+            raise self._error(name, status, error)
+
+    def _error(self, name: str, status: int, error: abi.Error) -> FlightRecorderError:
+        if status == Status.UNKNOWN:
+            return NotEnabledError("the recording has ended")
+        return error_for(name, status, error)
+
+    def deliver(self, consumer: Any) -> FlightRecorderError | None:
+        """Call the consumer with what comes, until the session has ended; return why it did.
+
+        :returns: None if it was stopped or closed, or if the consumer refused a delivery.
+        """
+        error = abi.Error()
+        status = self._cdll.flightrec_session_deliver(self._handle, consumer, None, error)
+        if status in (Status.OK, Status.REFUSED, Status.UNKNOWN):
+            return None
+        return error_for("flightrec_session_deliver", status, error)
+
+    def reserve(self, nbytes: int) -> None:
+        """Count bytes that the consumer has elsewhere as part of the window."""
+        self._cdll.flightrec_session_reserve(self._handle, nbytes, None)
+
+    def flush(self, timeout: float | None) -> None:
+        """End the active generation, and return when the consumer is done with it.
+
+        :param timeout: in seconds.
+        :raises TimeoutError: it takes longer.
+        :raises FlightRecorderError: the session has ended.
+        """
+        flush = ctypes.c_uint64()
+        self._call("flightrec_session_flush", flush)
+        generation, error = ctypes.c_uint64(), abi.Error()
+        wait = self._cdll.flightrec_session_flush_wait
+        status = _wait(
+            lambda ns: wait(self._handle, flush, generation, ns, error),
+            timeout,
+        )
+        if status == Status.TIMEOUT:
+            raise TimeoutError(f"the Go runtime did not end the generation within {timeout} s")
+        if status:
+            raise self._error("flightrec_session_flush_wait", status, error)
+
+    def header(self) -> bytes:
+        """Return the trace's header, 16 bytes; nothing before the runtime has written it."""
+        buffer = ctypes.create_string_buffer(_HEADER_BYTES)
+        error = abi.Error()
+        status = self._cdll.flightrec_session_header(self._handle, buffer, error)
+        if status == Status.TIMEOUT:
+            return b""
+        if status:
+            raise self._error("flightrec_session_header", status, error)
+        return buffer.raw
+
+    def hold(self, number: int = 0) -> NativeHold:
+        """Take hold of the generations in the window, or of the one with this number."""
+        capacity = _MANY
+        while True:
+            hold = NativeHold(self._cdll, capacity)
+            count, error = ctypes.c_size_t(), abi.Error()
+            status = self._cdll.flightrec_session_hold(
+                self._handle, number, hold.references, capacity, count, error
+            )
+            if status == Status.OK:
+                hold.count = count.value
+                return hold
+            if status != Status.SHORT:
+                raise self._error("flightrec_session_hold", status, error)
+            capacity = count.value + _MANY
+
+    def hold_one(self, number: int) -> NativeHold | None:
+        """Take hold of one generation; None if it has left the window, or the session is closed."""
+        try:
+            hold = self.hold(number)
+        except NotEnabledError:
+            return None
+        return hold if hold.count else None
+
+    def feed(self, chunk: bytes) -> None:
+        """Hand a chunk to a replay, as the trace reader would.
+
+        :raises TraceFormatError: this chunk or one before it was refused.
+        """
+        self._call("flightrec_session_feed", chunk, len(chunk))
+
+    def statistics(self) -> abi.SessionStatistics:
+        """Return the bridge's counters."""
+        out = abi.SessionStatistics()
+        self._call("flightrec_session_stats", out)
+        return out
+
+    def stop(self, timeout: float | None = None) -> None:
+        """End the session and wait until nothing more comes; its window stays until it is closed.
+
+        :raises TimeoutError: it takes longer than ``timeout`` seconds; it goes on ending.
+        """
+        self._call("flightrec_session_stop")
+        error = abi.Error()
+        wait = self._cdll.flightrec_session_stop_wait
+        status = _wait(
+            lambda ns: wait(self._handle, ns, error),
+            timeout,
+        )
+        if status == Status.TIMEOUT:
+            raise TimeoutError(f"the Go runtime did not stop the trace within {timeout} s")
+        if status:
+            raise self._error("flightrec_session_stop_wait", status, error)
+
+    def close(self) -> None:
+        """End the session and empty its window, without waiting. May be called again."""
+        self._close()
+
+
+def _close(cdll: ctypes.CDLL, handle: ctypes.c_uint64) -> None:
+    if handle and not is_forked():
+        cdll.flightrec_session_close(handle, None)
+
+
+def _wait(wait: Callable[[int], int], timeout: float | None) -> int:
+    """Call a function that waits for a number of ns, until it does not time out or time is up."""
+    if threading.current_thread() is not threading.main_thread():
+        return wait(-1 if timeout is None else max(0, int(timeout * 1e9)))
+    until = None if timeout is None else time.monotonic_ns() + max(0, int(timeout * 1e9))
+    while True:
+        left = _LOOK_UP_NS if until is None else min(_LOOK_UP_NS, until - time.monotonic_ns())
+        status = wait(max(left, 0))
+        if status != Status.TIMEOUT or left <= 0:
+            return status

@@ -1,0 +1,315 @@
+package gobridge
+
+import (
+	"fmt"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// A stream takes the chunks of a trace, checks them, and makes generations of them for its windows.
+// The trace reader calls Write; any other goroutine may call the rest.
+type stream struct {
+	native nativeStream
+	words  *streamWords  // the native stream's
+	wanted chan struct{} // somebody has something to ask: a flush, an early end, the end of a session
+	seen   uint64        // requests that were passed on; the trace reader's own
+
+	chunks atomic.Uint64 // that came, whatever became of them
+
+	mu       sync.Mutex
+	windows  []*window
+	active   *generation // nil between two of them
+	pace     pace
+	advanced uint64 // when an advance of ours ended last, by monotonicNow
+	newest   uint64 // the last generation that was completed; 0 if none was
+	offset   int64  // of the next chunk in the trace
+	headered bool
+	inBand   bool  // the trace itself marks a generation's end (Go 1.26 and later)
+	over     bool  // nothing is taken any more
+	err      error // the first one
+}
+
+// A window is one session's: it takes part from the first generation that begins after it was added.
+type window struct {
+	nativeWindow
+	options sessionOptions
+	joined  bool // the active generation is this window's too
+	lost    bool // the active generation has outgrown its ceiling
+}
+
+// broken is the error of a chunk that is not a trace's.
+func (s *stream) broken(e formatError) error {
+	e.offset += s.offset
+	if e.generation == 0 && s.active != nil {
+		e.generation = s.active.number
+	}
+	return &e
+}
+
+// ask says that there is something to do for whoever receives from wanted, and never waits.
+func (s *stream) ask() {
+	select {
+	case s.wanted <- struct{}{}:
+	default:
+	}
+}
+
+// take takes one chunk of runtime.ReadTrace: the header, one whole batch, or the end of a
+// generation. It copies and never waits for a consumer.
+func (s *stream) take(chunk []byte) error {
+	s.chunks.Add(1)
+	if requests := load(&s.words.requests); requests != s.seen {
+		s.seen = requests
+		s.ask()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		return nil
+	}
+	err := s.takeLocked(chunk)
+	s.offset += int64(len(chunk))
+	return err
+}
+
+func (s *stream) takeLocked(chunk []byte) error {
+	if !s.headered {
+		if len(chunk) < headerBytes {
+			return s.broken(formatError{text: fmt.Sprintf("expected at least %d bytes in the first write, got %d", headerBytes, len(chunk))})
+		}
+		s.headered = true
+		s.inBand = headerVersion(chunk) >= 26
+		s.native.setHeader(chunk[:headerBytes])
+		store(&s.words.bytes, headerBytes)
+		if chunk = chunk[headerBytes:]; len(chunk) == 0 {
+			return nil
+		}
+		s.offset += headerBytes
+		defer func() { s.offset -= headerBytes }()
+	}
+	switch {
+	case len(chunk) == 0: // harmless in Go's own recorders, too
+		return nil
+	case chunk[0] == evEndOfGeneration:
+		return s.takeEndLocked(chunk)
+	}
+	return s.takeBatchLocked(chunk)
+}
+
+func (s *stream) takeEndLocked(chunk []byte) error {
+	switch {
+	case len(chunk) != 1:
+		return s.broken(formatError{text: "unexpected end of generation in batch of size >1", offset: 1})
+	case !s.inBand:
+		return s.broken(formatError{text: "unexpected end of generation in a trace of before Go 1.26"})
+	case s.active == nil:
+		return s.broken(formatError{text: "broken trace: end of a generation that has no batch"})
+	}
+	if err := s.appendLocked(chunk); err != nil {
+		return err
+	}
+	return s.endGenerationLocked()
+}
+
+func (s *stream) takeBatchLocked(chunk []byte) error {
+	header, bad := parseBatch(chunk)
+	if bad != nil {
+		return s.broken(*bad)
+	}
+	follows := s.newest
+	if s.active != nil && header.generation != s.active.number {
+		if s.inBand {
+			return s.broken(formatError{fmt.Sprintf("broken trace: batch of generation %d before the end of generation %d", header.generation, s.active.number), 1, header.generation})
+		}
+		if follows = s.active.number; header.generation == nextGeneration(follows) {
+			if err := s.endGenerationLocked(); err != nil {
+				return err
+			}
+		}
+	}
+	if s.active == nil || header.generation != s.active.number {
+		if follows != 0 && header.generation != nextGeneration(follows) {
+			return s.broken(formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, follows), 1, header.generation})
+		}
+		s.beginGenerationLocked(header.generation)
+	}
+	g := s.active
+	if header.time != 0 && (g.minTime == 0 || header.time < g.minTime) {
+		g.minTime = header.time
+		store(&s.words.activeMinTime, g.minTime)
+	}
+	if frequency := frequencyIn(chunk, header.payload); frequency != 0 {
+		g.frequency = frequency
+	}
+	g.batches++
+	store(&s.words.batches, load(&s.words.batches)+1)
+	if err := s.appendLocked(chunk); err != nil {
+		return err
+	}
+	if size := load(&s.words.advanceBytes); size != 0 && g.asked == 0 && g.written >= size {
+		rest := time.Duration(monotonicNow() - s.advanced)
+		if s.pace.due(g.written, rest, runtime.NumGoroutine()) {
+			g.asked = g.written
+			store(&s.words.earlyAdvances, load(&s.words.earlyAdvances)+1)
+			s.ask()
+		}
+	}
+	return nil
+}
+
+// nextGeneration returns the number after a generation's (traceNextGen in runtime/trace.go: the
+// first numbers mean something else to it).
+func nextGeneration(number uint64) uint64 {
+	const largest = ^uint64(0)
+	if number == largest {
+		return 4
+	}
+	return number + 1
+}
+
+func (s *stream) beginGenerationLocked(number uint64) {
+	s.active = &generation{number: number}
+	for _, w := range s.windows {
+		w.joined = true
+		store(&w.words.joined, 1)
+	}
+	store(&s.words.activeMinTime, 0)
+	store(&s.words.activeGeneration, number)
+}
+
+// appendLocked adds a chunk to the active generation, and evicts what it leaves no room for.
+func (s *stream) appendLocked(chunk []byte) error {
+	g, n := s.active, uint64(len(chunk))
+	store(&s.words.bytes, load(&s.words.bytes)+n)
+	wanted := false
+	for _, w := range s.windows {
+		wanted = wanted || w.fits(g.bytes+n)
+	}
+	if !wanted && !g.unwanted {
+		g.unwanted = true
+		g.free()
+	}
+	if err := g.append(chunk); err != nil {
+		return err
+	}
+	store(&s.words.activeBytes, g.bytes)
+	return nil
+}
+
+// fits makes room for an active generation of so many bytes, and says whether the window takes it.
+func (w *window) fits(active uint64) bool {
+	if !w.joined || w.lost {
+		return false
+	}
+	limit := w.options.ceiling
+	total := load(&w.words.kept) + active
+	if limit != 0 && total > limit {
+		w.makeRoom(active)
+		total = load(&w.words.kept) + active
+		if total > limit && w.options.flags&optionStrict != 0 {
+			w.lost = true
+			store(&w.words.joined, 0)
+			return false
+		}
+	}
+	store(&w.words.peak, max(load(&w.words.peak), total))
+	return true
+}
+
+// endGenerationLocked completes the active generation.
+func (s *stream) endGenerationLocked() error {
+	g := s.active
+	if g.frequency == 0 {
+		return s.broken(formatError{text: fmt.Sprintf("broken trace: failed to find frequency event in generation %d", g.number), generation: g.number})
+	}
+	s.active = nil
+	s.newest = g.number
+	if g.asked != 0 {
+		s.pace.learn(g.overhead())
+		s.setPaceLocked()
+	}
+	store(&s.words.activeGeneration, 0)
+	store(&s.words.activeBytes, 0)
+	var takers []*window
+	for _, w := range s.windows {
+		switch {
+		case w.lost:
+			w.lose()
+		case w.joined:
+			takers = append(takers, w)
+		}
+		w.lost = false
+	}
+	err := g.finish(runtime_traceClockNow(), takers)
+	store(&s.words.generations, load(&s.words.generations)+1)
+	return err
+}
+
+// addLocked lets a window take part, from the next generation on.
+func (s *stream) addLocked(w *window) {
+	s.windows = append(s.windows, w)
+	s.setPaceLocked()
+}
+
+// removeLocked ends a window's part. Its session has ended for this reason, nil if it was stopped.
+func (s *stream) removeLocked(w *window, why error) {
+	rest := s.windows[:0:0]
+	for _, each := range s.windows {
+		if each != w {
+			rest = append(rest, each)
+		}
+	}
+	s.windows = rest
+	store(&w.words.joined, 0)
+	w.end(why)
+	w.put()
+	s.setPaceLocked()
+}
+
+// setPaceLocked makes the smallest window's size the one that generations are ended for.
+func (s *stream) setPaceLocked() {
+	s.pace.maxBytes, s.pace.ceiling = 0, 0
+	for _, w := range s.windows {
+		if size := w.options.maxBytes; size != 0 && (s.pace.maxBytes == 0 || size < s.pace.maxBytes) {
+			s.pace.maxBytes, s.pace.ceiling = size, w.options.ceiling
+		}
+	}
+	store(&s.words.advanceBytes, s.pace.size())
+	store(&s.words.overheadBytes, s.pace.overhead)
+}
+
+// finishLocked ends all windows: what comes afterwards is thrown away.
+func (s *stream) finishLocked(err error) {
+	if s.over {
+		return
+	}
+	s.over = true
+	if err == nil && s.active != nil && !s.inBand && s.active.frequency != 0 {
+		err = s.endGenerationLocked() // before Go 1.26 nothing in the trace says so
+	}
+	if s.active != nil {
+		s.active.free()
+		s.active = nil
+		store(&s.words.activeGeneration, 0)
+		store(&s.words.activeBytes, 0)
+	}
+	s.err = err
+	for _, w := range s.windows {
+		s.removeLocked(w, err)
+	}
+}
+
+// headerVersion returns the minor version in a trace's header, 0 if it is not such a header.
+func headerVersion(header []byte) int {
+	text, isGo := strings.CutPrefix(string(header[:headerBytes]), "go 1.")
+	digits, rest, _ := strings.Cut(text, " ")
+	minor, err := strconv.ParseUint(digits, 10, 16)
+	if !isGo || err != nil || strings.TrimRight(rest, "\x00") != "trace" {
+		return 0
+	}
+	return int(minor)
+}

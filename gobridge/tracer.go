@@ -1,0 +1,338 @@
+package gobridge
+
+import (
+	"errors"
+	"os"
+	"runtime"
+	"runtime/trace"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+var (
+	errNoAllocFree   = errors.New("the AllocFree experiment needs Go 1.23 or later")
+	errLateAllocFree = errors.New("this trace has begun without the AllocFree experiment")
+	errForeignStop   = errors.New("the Go program itself stopped the trace (runtime/trace.Stop)")
+)
+
+// A conflictError says, in the words of the Go runtime, that someone else is tracing.
+type conflictError struct{ error }
+
+// A tracer is the runtime's tracer while sessions use it, or a replay, and the stream of what it
+// writes. One goroutine, control, ends generations and sessions and the trace: an advance blocks
+// until the trace reader has taken all of the generation, so the reader cannot do it.
+type tracer struct {
+	stream
+	replay    bool
+	allocFree bool
+	requests  *os.File        // C writes a byte to the other end for each
+	writer    *os.File        // that end
+	silent    atomic.Bool     // tracing was turned off, or is someone else's
+	flushed   uint64          // the last flush that was answered; control's own
+	joining   []chan struct{} // closed after the next advance; under mu
+	leaving   bool            // the last session leaves, so nobody can join; under mu
+	ended     chan struct{}   // closed when the stream is over
+	retired   chan struct{}   // closed when control has returned
+}
+
+// tracing is what uses the runtime's tracer. The lock is held while that is started, or joined.
+var tracing struct {
+	mu     sync.Mutex
+	tracer *tracer
+}
+
+// openSession opens a session. The first one starts the runtime's tracer, the others share it.
+func openSession(options sessionOptions) (session uint64, err error) {
+	if options.flags&optionReplay != 0 {
+		return openReplay(options)
+	}
+	if options.flags&optionAllocFree != 0 && !hasAllocFree {
+		return 0, errNoAllocFree
+	}
+	tracing.mu.Lock()
+	defer tracing.mu.Unlock()
+	if t := tracing.tracer; t != nil {
+		if session, err := t.join(options); session != 0 || err != nil {
+			return session, err
+		}
+		<-t.retired // it is over, and about to stop tracing
+		tracing.tracer = nil
+	}
+	t, session, err := newTracer(options)
+	if err != nil {
+		return 0, err
+	}
+	if err := t.startTracing(); err != nil {
+		closeSession(session)
+		t.discard(err)
+		return 0, err
+	}
+	tracing.tracer = t
+	t.run()
+	nameThreads()
+	return session, nil
+}
+
+// newTracer makes a tracer with its first session.
+func newTracer(options sessionOptions) (t *tracer, session uint64, err error) {
+	requests, writer, err := os.Pipe()
+	if err != nil {
+		return nil, 0, err
+	}
+	native, err := newNativeStream(descriptor(writer))
+	if err != nil {
+		_, _ = requests.Close(), writer.Close()
+		return nil, 0, err
+	}
+	t = &tracer{
+		stream:    stream{native: native, words: native.words, wanted: make(chan struct{}, 1)},
+		replay:    options.flags&optionReplay != 0,
+		allocFree: options.flags&optionAllocFree != 0,
+		requests:  requests,
+		writer:    writer,
+		ended:     make(chan struct{}),
+		retired:   make(chan struct{}),
+	}
+	if session, err = t.add(options); err != nil {
+		t.discard(err)
+	}
+	return t, session, err
+}
+
+// descriptor returns a file's descriptor and leaves it as it is, non-blocking (unlike Fd).
+func descriptor(file *os.File) int {
+	at := -1
+	if connection, err := file.SyscallConn(); err == nil && runtime.GOOS != "windows" {
+		_ = connection.Control(func(fd uintptr) { at = int(fd) })
+	}
+	return at
+}
+
+// add opens a session on the stream: it takes part from the next generation on.
+func (t *tracer) add(options sessionOptions) (session uint64, err error) {
+	native, err := newNativeWindow(t.native, options)
+	if err != nil {
+		return 0, err
+	}
+	t.addLocked(&window{nativeWindow: native, options: options})
+	return native.session(), nil
+}
+
+// discard gives everything back that a tracer has which does not run.
+func (t *tracer) discard(why error) {
+	t.mu.Lock()
+	t.finishLocked(why)
+	t.mu.Unlock()
+	t.native.deaf()
+	_, _ = t.requests.Close(), t.writer.Close()
+	t.native.put()
+}
+
+func (t *tracer) run() {
+	go t.listen()
+	go t.control()
+}
+
+// join opens another session, which begins with the next generation, and ends the active one. It
+// returns 0 if the tracer is over.
+func (t *tracer) join(options sessionOptions) (session uint64, err error) {
+	t.mu.Lock()
+	if t.over || t.leaving {
+		t.mu.Unlock()
+		return 0, nil
+	}
+	if options.flags&optionAllocFree != 0 && !t.allocFree {
+		t.mu.Unlock()
+		return 0, conflictError{errLateAllocFree}
+	}
+	session, err = t.add(options)
+	advanced := make(chan struct{})
+	t.joining = append(t.joining, advanced)
+	t.mu.Unlock()
+	if err != nil {
+		return 0, err
+	}
+	t.ask()
+	select {
+	case <-advanced:
+		nameThreads()
+	case <-t.retired:
+	}
+	return session, nil
+}
+
+// Write takes one chunk of runtime.ReadTrace. It always reports success: the trace reader would
+// ignore anything else.
+func (t *tracer) Write(chunk []byte) (int, error) {
+	if err := t.take(chunk); err != nil {
+		t.finish(err)
+	}
+	return len(chunk), nil
+}
+
+// finish ends the stream and with it all sessions. The first error counts.
+func (t *tracer) finish(err error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if !t.over {
+		t.finishLocked(err)
+		close(t.ended)
+	}
+}
+
+// listen passes requests on that come while the trace reader has nothing to read. The network poller
+// wakes it, so nobody who asks has to enter Go.
+func (t *tracer) listen() {
+	buffer := make([]byte, 64)
+	for {
+		if _, err := t.requests.Read(buffer); err != nil {
+			return // control has closed it
+		}
+		t.ask()
+	}
+}
+
+// control serves what is wanted until the stream is over.
+func (t *tracer) control() {
+	defer close(t.retired)
+	watch := time.NewTicker(time.Second)
+	defer watch.Stop()
+	for over := false; !over; {
+		select {
+		case <-t.ended:
+			over = true
+		case <-t.wanted:
+			t.serve()
+		case <-watch.C:
+			if !t.replay && !trace.IsEnabled() {
+				t.finish(errForeignStop)
+			}
+		}
+	}
+	t.stopTracing() // unless that has ended it
+	t.native.deaf()
+	_, _ = t.requests.Close(), t.writer.Close()
+	t.native.put()
+}
+
+// serve ends the active generation, answers the flushes that were wanted when it began, and ends the
+// sessions that were to end.
+func (t *tracer) serve() {
+	t.mu.Lock()
+	flush := load(&t.words.flushWanted)
+	var leaving []*window
+	for _, w := range t.windows {
+		if load(&w.words.leaving) != 0 {
+			leaving = append(leaving, w)
+		}
+	}
+	t.leaving = len(leaving) == len(t.windows)
+	joining := t.joining
+	t.joining = nil
+	early := t.active != nil && t.active.asked != 0
+	t.mu.Unlock()
+	if flush == t.flushed && !early && len(leaving) == 0 && len(joining) == 0 {
+		return // both ways told of one request, and it was served
+	}
+
+	if flush > t.flushed && !t.replay {
+		nameThreads()
+	}
+	if t.leaving {
+		t.stopTracing()
+		t.finish(nil)
+	} else if !t.advance(flush > t.flushed || len(leaving) > 0) {
+		t.finish(errForeignStop)
+	}
+	t.mu.Lock()
+	if !t.over {
+		for _, w := range leaving {
+			t.removeLocked(w, nil)
+		}
+	}
+	newest := t.newest
+	t.mu.Unlock()
+	for _, each := range joining {
+		close(each)
+	}
+	if flush > t.flushed {
+		t.flushed = flush
+		t.native.flushed(flush, newest)
+	}
+}
+
+// advance ends the active generation. whole: the stream must have it complete afterwards. It returns
+// false if the trace that runs is not ours, if any does.
+func (t *tracer) advance(whole bool) bool {
+	if t.replay {
+		return true
+	}
+	t.mu.Lock()
+	before, inBand := t.newest, t.inBand
+	t.mu.Unlock()
+	began := monotonicNow()
+	runtime_traceAdvance(false)
+	ended := monotonicNow()
+	if whole && !inBand { // known to be complete only when the next one's first batch is seen
+		runtime_traceAdvance(false)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.advanced = ended
+	t.pace.advanced(time.Duration(ended - began))
+	return t.newest != before || t.over || !(whole || inBand)
+}
+
+// startTracing turns tracing on.
+//
+// It goes through runtime/trace.Start, whose own goroutine calls runtime.ReadTrace and then Write
+// with each chunk, and not through runtime.StartTrace: only so does runtime/trace know that
+// tracing is on. Otherwise StartRegion and everything behind an IsEnabled in the program would do
+// nothing (so the source of Go 1.22 to 1.27 says).
+func (t *tracer) startTracing() error {
+	if t.allocFree {
+		// The runtime looks at this setting when tracing starts and at no other time.
+		restore, err := addGodebug("traceallocfree=1")
+		if err != nil {
+			return err
+		}
+		defer restore()
+	}
+	if err := trace.Start(t); err != nil {
+		return conflictError{err}
+	}
+	return nil
+}
+
+// stopTracing turns tracing off, if it is ours, and returns when every batch has been written.
+func (t *tracer) stopTracing() {
+	if t.replay || t.silent.Swap(true) {
+		return
+	}
+	chunks := t.chunks.Load()
+	runtime_traceAdvance(false) // of our trace, it brings something
+	if t.chunks.Load() == chunks {
+		t.finish(errForeignStop)
+		return
+	}
+	trace.Stop()
+}
+
+// addGodebug adds a setting to GODEBUG, and returns what takes it away.
+func addGodebug(setting string) (restore func(), err error) {
+	before, was := os.LookupEnv("GODEBUG")
+	if before != "" {
+		setting = before + "," + setting
+	}
+	if err := os.Setenv("GODEBUG", setting); err != nil {
+		return nil, err
+	}
+	return func() {
+		if was {
+			_ = os.Setenv("GODEBUG", before)
+		} else {
+			_ = os.Unsetenv("GODEBUG")
+		}
+	}, nil
+}

@@ -1,0 +1,261 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "blocks.h"
+#include "generation.h"
+#include "stream_internal.h"
+
+int flightrec_reserve(void *list, size_t *capacity, size_t count) {
+    if (count <= *capacity) {
+        return 0;
+    }
+    size_t wanted = *capacity ? *capacity : 16;
+    while (wanted < count) {
+        wanted *= 2;
+    }
+    void *items = realloc(*(void **)list, wanted * sizeof(void *));
+    if (items == NULL) {
+        return -1;
+    }
+    *(void **)list = items;
+    *capacity = wanted;
+    return 0;
+}
+
+flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceiling, int strict) {
+    flightrec_window *window = calloc(1, sizeof *window);
+    if (window == NULL) {
+        return NULL;
+    }
+    window->stream = stream;
+    window->references = 1;
+    window->ceiling = ceiling;
+    window->strict = strict;
+    __atomic_add_fetch(&stream->references, 1, __ATOMIC_RELAXED);
+    if (flightrec_session_register(window) != 0) {
+        flightrec_window_put(window);
+        return NULL;
+    }
+    return window;
+}
+
+uint64_t flightrec_window_session(flightrec_window *window) { return window->session; }
+
+flightrec_window_words *flightrec_window_shared(flightrec_window *window) { return &window->words; }
+
+void flightrec_window_put(flightrec_window *window) {
+    if (__atomic_sub_fetch(&window->references, 1, __ATOMIC_ACQ_REL) != 0) {
+        return;
+    }
+    for (size_t i = 0; i < window->count; i++) {
+        flightrec_generation_release(window->generations[window->first + i]);
+    }
+    free(window->generations);
+    free(window->taken);
+    flightrec_stream_put(window->stream);
+    free(window);
+    if (flightrec_session_count() == 0 && flightrec_generation_count() == 0) {
+        flightrec_blocks_trim();
+    }
+}
+
+/* ---- the ring */
+
+/* What the window has beside the active generation. */
+static uint64_t bytes_locked(const flightrec_window *window) {
+    return window->kept + window->taken_evicted + window->reserved;
+}
+
+static void publish_locked(flightrec_window *window) {
+    __atomic_store_n(&window->words.kept, bytes_locked(window), __ATOMIC_SEQ_CST);
+}
+
+/* Takes the oldest generation out of the ring. */
+static void shift_locked(flightrec_window *window) {
+    const flightrec_generation *oldest = window->generations[window->first];
+    window->first++;
+    window->count--;
+    if (window->waiting > window->count) {
+        window->waiting = window->count;
+    }
+    window->kept -= oldest->bytes;
+    for (size_t i = 0; i < window->taken_count; i++) {
+        if (window->taken[i] == oldest) { /* its memory is not free before the consumer is done */
+            window->taken_evicted += oldest->bytes;
+        }
+    }
+    flightrec_generation_release(oldest);
+}
+
+size_t flightrec_window_index_locked(const flightrec_window *window, uint64_t number) {
+    size_t i = 0;
+    while (i < window->count && window->generations[window->first + i]->number != number) {
+        i++;
+    }
+    return i;
+}
+
+void flightrec_window_evict_locked(flightrec_window *window, size_t count) {
+    while (count-- > 0) {
+        shift_locked(window);
+    }
+    publish_locked(window);
+}
+
+static int exceeds_locked(const flightrec_window *window, uint64_t active) {
+    return window->ceiling != 0 && bytes_locked(window) + active > window->ceiling;
+}
+
+static void make_room_locked(flightrec_window *window, uint64_t active) {
+    size_t least = window->strict ? 0 : 1;
+    while (window->count > least && exceeds_locked(window, active)) {
+        window->dropped += window->waiting == window->count;
+        shift_locked(window);
+    }
+    publish_locked(window);
+}
+
+void flightrec_window_make_room(flightrec_window *window, uint64_t active) {
+    pthread_mutex_lock(&window->stream->mutex);
+    make_room_locked(window, active);
+    pthread_mutex_unlock(&window->stream->mutex);
+}
+
+int flightrec_window_add(flightrec_window *window, const flightrec_generation *generation) {
+    int failed = 0;
+    pthread_mutex_lock(&window->stream->mutex);
+    if (!window->closed) {
+        if (window->first > 0) {
+            memmove(window->generations, window->generations + window->first,
+                    window->count * sizeof *window->generations);
+            window->first = 0;
+        }
+        failed = flightrec_reserve(&window->generations, &window->capacity, window->count + 1);
+        if (!failed) {
+            flightrec_generation_hold(generation);
+            window->generations[window->count++] = generation;
+            window->waiting++;
+            window->kept += generation->bytes;
+            make_room_locked(window, 0);
+            window->over_ceiling += exceeds_locked(window, 0);
+        }
+    }
+    pthread_mutex_unlock(&window->stream->mutex);
+    pthread_cond_broadcast(&window->stream->changed); /* its first want is the mutex */
+    return failed;
+}
+
+void flightrec_window_lose(flightrec_window *window) {
+    pthread_mutex_lock(&window->stream->mutex);
+    window->dropped++;
+    pthread_mutex_unlock(&window->stream->mutex);
+}
+
+static void end_locked(flightrec_window *window, int32_t status, const flightrec_error *why) {
+    if (window->ended) {
+        return;
+    }
+    window->ended = 1;
+    window->status = status;
+    if (why != NULL) {
+        window->why = *why;
+    }
+}
+
+void flightrec_window_end(flightrec_window *window, int32_t status, const flightrec_error *why) {
+    pthread_mutex_lock(&window->stream->mutex);
+    end_locked(window, status, why);
+    pthread_mutex_unlock(&window->stream->mutex);
+    pthread_cond_broadcast(&window->stream->changed);
+}
+
+/* ---- delivery */
+
+/* Gives the consumer references to all that it was not given. Returns how many, or -1 if there is no
+ * memory. */
+static int take_locked(flightrec_window *window) {
+    size_t count = window->waiting;
+    if (flightrec_reserve(&window->taken, &window->taken_capacity, count) != 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < count; i++) {
+        window->taken[i] = window->generations[window->first + window->count - count + i];
+        flightrec_generation_hold(window->taken[i]);
+    }
+    window->taken_count = count;
+    window->waiting = 0;
+    return (int)count;
+}
+
+static void untake_locked(flightrec_window *window) {
+    size_t count = window->taken_count;
+    window->taken_count = 0;
+    window->taken_evicted = 0;
+    window->reserved = window->reserving;
+    flightrec_generations_release(window->taken, count);
+}
+
+static int32_t outcome_locked(const flightrec_window *window, flightrec_error *error) {
+    if (window->status != FLIGHTREC_OK && error != NULL) {
+        *error = window->why;
+    }
+    return window->status;
+}
+
+/* Ends a session from this side, which Go then is told of. */
+static void refuse_locked(flightrec_window *window, int32_t status, const char *text) {
+    flightrec_error why = {.offset = -1};
+    strncpy(why.text, text, sizeof why.text - 1);
+    end_locked(window, status, &why);
+    __atomic_store_n(&window->words.leaving, 1, __ATOMIC_SEQ_CST);
+    flightrec_stream_ask_locked(window->stream);
+}
+
+int32_t flightrec_window_deliver(flightrec_window *window, flightrec_consumer consumer,
+                                 void *context, flightrec_error *error) {
+    flightrec_stream *stream = window->stream;
+    pthread_mutex_lock(&stream->mutex);
+    for (;;) {
+        int count = window->closed || window->status == FLIGHTREC_REFUSED ? 0 : take_locked(window);
+        if (count < 0) {
+            refuse_locked(window, FLIGHTREC_ERROR, "no memory to deliver generations");
+            count = 0;
+        }
+        if (count == 0) {
+            if (window->ended || window->closed) {
+                break;
+            }
+            flightrec_stream_wait_locked(stream, -1);
+            continue;
+        }
+        window->deliveries++;
+        uint64_t oldest = window->generations[window->first]->number;
+        pthread_mutex_unlock(&stream->mutex);
+        int64_t answer = consumer(context, window->taken, (size_t)count, oldest);
+        pthread_mutex_lock(&stream->mutex);
+        untake_locked(window);
+        if (answer < 0) {
+            refuse_locked(window, FLIGHTREC_REFUSED, "the consumer refused a delivery");
+        }
+        size_t unwanted = answer > 0 ? flightrec_window_index_locked(window, (uint64_t)answer) : 0;
+        if (answer > 0 && unwanted < window->count) {
+            flightrec_window_evict_locked(window, unwanted + 1);
+        } else {
+            publish_locked(window);
+        }
+        pthread_cond_broadcast(&stream->changed);
+    }
+    int32_t status = outcome_locked(window, error);
+    pthread_mutex_unlock(&stream->mutex);
+    return status;
+}
+
+int flightrec_window_settled_locked(const flightrec_window *window, uint64_t number) {
+    for (size_t i = 0; i < window->taken_count; i++) {
+        if (window->taken[i]->number == number) {
+            return 0;
+        }
+    }
+    size_t at = flightrec_window_index_locked(window, number);
+    return at == window->count || at < window->count - window->waiting;
+}
