@@ -95,8 +95,8 @@ class NativeHold:
         self._cdll = cdll
         self.references: Any = (ctypes.POINTER(abi.Generation) * capacity)()
         self.count = 0  #: how many the bridge has put into the array, from its beginning on
-        release = weakref.finalize(self, _release, cdll, self.references)
-        release.atexit = False  # the memory goes with the process
+        _release_unheld(cdll)
+        _held[weakref.ref(self, lambda _: _release_unheld(cdll))] = self.references
 
     @property
     def generations(self) -> tuple[NativeGeneration, ...]:
@@ -140,9 +140,17 @@ class NativeHold:
         return part
 
 
-def _release(cdll: ctypes.CDLL, references: Any) -> None:
-    if not is_forked():
-        cdll.flightrec_generations_release(references, len(references))
+#: What each hold has. When a hold goes, it is released; if a signal handler's exception interrupts
+#: that, the next hold does it.
+_held: dict[weakref.ref[NativeHold], Any] = {}
+
+
+def _release_unheld(cdll: ctypes.CDLL) -> None:
+    for hold, references in tuple(_held.items()):
+        if hold() is None:
+            if not is_forked():
+                cdll.flightrec_generations_release(references, len(references))  # sets them to NULL
+            _held.pop(hold, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -236,8 +236,8 @@ class FlightRecorder(Steering):
             with self._writing:
                 recording.stop(timeout)
                 self._last_stats = self._stats_of(recording, enabled=False)
-                self._recording = None
                 recording.close()
+                self._recording = None
             if recording.failure is not None:
                 raise recording.failure
 
@@ -303,7 +303,10 @@ class FlightRecorder(Steering):
                     "there is nothing to write: no generation of the trace is complete yet. Leave "
                     "out flush=False, or wait for a second."
                 )
-            return snapshot.write_to(file)
+            # Not returned from in here: an exception between the call and the return would not
+            # pass through the with statement.
+            written = snapshot.write_to(file)
+        return written  # noqa: RET504
 
     def snapshot(
         self, *, last: float | None = None, flush: bool = True, timeout: float | None = None

@@ -41,8 +41,8 @@ class Session:
         self._cdll = library.cdll
         # The bridge writes the handle here, so that it has an owner at every moment.
         self._handle = ctypes.c_uint64()
-        self._close = weakref.finalize(self, _close, library.cdll, self._handle)
-        self._close.atexit = False
+        lost = weakref.finalize(self, _close, library.cdll, self._handle)
+        lost.atexit = False
 
     def open(self, *, max_bytes: int, ceiling: int, flags: Option) -> None:
         """Begin to record; see ``flightrec_session_open``. Sizes in bytes, 0 for none.
@@ -167,7 +167,7 @@ class Session:
 
     def close(self) -> None:
         """End the session and empty its window, without waiting. May be called again."""
-        self._close()
+        _close(self._cdll, self._handle)
 
 
 def _close(cdll: ctypes.CDLL, handle: ctypes.c_uint64) -> None:

@@ -81,7 +81,7 @@ def test_thread_that_only_calls_go_is_named(
 ) -> None:
     """A thread that calls exported functions, and no annotation, is named."""
     runtime = recorder.runtime
-    with Waiting("caller", runtime.cdll.flightrec_session_count) as thread:
+    with Waiting("caller", runtime.cdll.flightrec_clock_now) as thread:
         snapshot = recorder.snapshot()
         judge.check(snapshot)
         assert name_of(thread) in named(snapshot)

@@ -1,0 +1,357 @@
+"""A recorder that is interrupted, starved, forked or misused hangs nobody and leaves nothing."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import flightrec
+from flightrec import FlightRecorderError
+from tests.conftest import MakeRecorder
+from tests.helpers import DEADLINE, Child, Thread
+from tests.helpers_go import Judge
+
+
+def test_a_start_that_gets_no_thread_leaves_nothing(
+    make_recorder: MakeRecorder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the delivery thread cannot be started, start fails, and the next one works."""
+    recorder = make_recorder()
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError):
+            recorder.start()
+    assert not recorder.enabled
+    assert recorder.runtime.cdll.flightrec_session_count() == 0
+    with recorder:
+        assert recorder.snapshot().generations
+
+
+INTERRUPT = """
+import dis, flightrec, io, os, signal, sys, warnings
+from flightrec import FlightRecorderError
+
+class Interrupt(BaseException):
+    pass
+
+CHECKS = ("CALL", "RESUME", "JUMP_BACKWARD", "JUMP_ABSOLUTE", "YIELD")
+
+class Tracer:
+    '''Raises at the k-th place of flightrec's code where Python looks for signals.'''
+    def __init__(self, at):
+        self.left = at
+        self.looks = {}  # by frame: whether its last opcode is one of those after which it does
+    def trace(self, frame, event, arg):
+        if os.sep + "flightrec" + os.sep not in frame.f_code.co_filename:
+            return None
+        frame.f_trace_opcodes = True
+        if event == "opcode":
+            name = dis.opname[frame.f_code.co_code[frame.f_lasti]]
+            looked = self.looks.get(id(frame), False)
+            self.looks[id(frame)] = name.startswith(CHECKS)
+            if looked:
+                self.left -= 1
+                if self.left == 0:
+                    sys.settrace(None)
+                    raise Interrupt
+        elif event == "return":
+            self.looks.pop(id(frame), None)
+        return self.trace
+
+warnings.simplefilter("ignore", ResourceWarning)  # a file that is left to Python is closed
+# In what runs when an object goes, Python reports an exception here, and nobody else.
+def unraisable(told):
+    if told.exc_type is not Interrupt:
+        sys.__unraisablehook__(told)
+
+sys.unraisablehook = unraisable
+runtime = flightrec.load()
+recorder = flightrec.FlightRecorder(runtime)
+
+def whole(at, prepare, act):
+    '''Interrupt an act at one opcode. Returns whether it was still going on there.'''
+    prepare()
+    tracer = Tracer(at)
+    sys.settrace(tracer.trace)
+    try:
+        act()
+    except Interrupt:
+        return True
+    finally:
+        sys.settrace(None)
+    return False
+
+def started():
+    if not recorder.enabled:
+        recorder.start()
+
+def stopped():
+    if recorder.enabled:
+        recorder.stop()
+
+acts = {
+    "start": (stopped, recorder.start),
+    "stop": (started, recorder.stop),
+    "snapshot": (started, recorder.snapshot),
+    "emergency": (started, lambda: recorder.snapshot(flush=False)),
+    "last": (started, lambda: recorder.snapshot(last=0.001)),
+    "write_to": (started, lambda: recorder.write_to(sys.argv[1])),
+    "stats": (started, recorder.stats),
+}
+prepare, act = acts[sys.argv[2]]
+at = 0
+while True:
+    at += 1
+    went_on = whole(at, prepare, act)
+    if act == recorder.stop:
+        stopped()  # again
+    # Whatever it was: the recorder works, and nothing is left.
+    started()
+    assert recorder.snapshot(timeout=30).generations
+    recorder.write_to(io.BytesIO())
+    recorder.stop()
+    assert runtime.cdll.flightrec_session_count() == 0, at
+    assert runtime.cdll.flightrec_generation_count() == 0, at
+    left = [name for name in os.listdir(os.path.dirname(sys.argv[1])) if name.endswith(".tmp")]
+    assert not left, (at, left)
+    if not went_on:
+        break
+print(at)
+"""
+
+
+@pytest.mark.parametrize(
+    "act", ["start", "stop", "snapshot", "emergency", "last", "write_to", "stats"]
+)
+def test_an_exception_at_any_opcode_leaves_nothing(child: Child, tmp_path: Path, act: str) -> None:
+    """Interrupted between any two bytecodes, every act can be repeated and has leaked nothing."""
+    done = child.run(INTERRUPT, tmp_path / "x.trace", act)
+    assert int(done.stdout) > 10
+
+
+def test_other_callers_are_not_held_up_by_a_stuck_consumer(make_recorder: MakeRecorder) -> None:
+    """While the policy hangs a flush waits, but flush=False, a timeout and stats return in time."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def policy(ring: tuple[Any, ...], finished: Any, **_: Any) -> tuple[Any, ...]:
+        entered.set()
+        assert leave.wait(DEADLINE)
+        return (finished,)
+
+    recorder = make_recorder(policy=policy)
+    recorder.start()
+    stuck = Thread(recorder.snapshot)
+    try:
+        assert entered.wait(DEADLINE)
+        emergency = recorder.snapshot(flush=False)
+        assert emergency.generations
+        with pytest.raises(TimeoutError):
+            recorder.snapshot(timeout=0.05)
+        with pytest.raises(TimeoutError):
+            recorder.write_to(os.devnull, timeout=0.05)
+        with pytest.raises(TimeoutError):
+            recorder.stop(timeout=0.05)
+        assert recorder.stats().enabled
+    finally:
+        leave.set()
+    with pytest.raises(FlightRecorderError):
+        stuck.result()
+    recorder.stop()
+    assert not recorder.enabled
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="stops threads by Linux's tgkill")
+def test_an_emergency_snapshot_needs_nothing_of_go(
+    child: Child, judge: Judge, tmp_path: Path
+) -> None:
+    """With all of Go's threads stuck, flush=False and stats answer, and a flush times out."""
+    done = child.run(
+        """
+        runtime = flightrec.load()
+        recorder = flightrec.FlightRecorder(runtime)
+        recorder.start()
+        runtime.log("before", "it hangs")
+        recorder.snapshot()
+        STOP_GO
+        began = time.monotonic()
+        recorder.snapshot(flush=False).save(sys.argv[1])
+        recorder.stats()
+        try:
+            recorder.snapshot(timeout=0.2)
+        except TimeoutError:
+            print("stuck")
+        print(time.monotonic() - began < 10)
+        sys.stdout.flush()
+        os._exit(0)
+        """.replace("        STOP_GO\n", _STOP_GO),
+        tmp_path / "x.trace",
+    )
+    assert done.stdout.split() == ["stuck", "True"]
+    assert judge.messages(tmp_path / "x.trace", "before") == ["it hangs"]
+
+
+#: Stops all of Go's threads: each gets a signal whose handler, pause(), does not return.
+_STOP_GO = """
+        import ctypes, signal
+        libc = ctypes.CDLL(None)
+        libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
+        libc.signal(signal.SIGURG, ctypes.cast(libc.pause, ctypes.c_void_p))
+        python = {thread.native_id for thread in threading.enumerate()}
+        for _ in range(3):  # what was just being started
+            for thread in map(int, os.listdir("/proc/self/task")):
+                if thread not in python:
+                    libc.syscall(234, os.getpid(), thread, signal.SIGURG)  # tgkill on x86-64
+            time.sleep(0.1)
+"""
+
+
+def test_fork_while_busy(child: Child) -> None:
+    """A child that is forked amid starts, writes and snapshots gets ForkedProcessError at once."""
+    done = child.run(
+        """
+        import select
+        runtime = flightrec.load()
+        recorder = flightrec.FlightRecorder(runtime)
+        recorder.start()
+        over = threading.Event()
+
+        def loop(act):
+            while not over.is_set():
+                try:
+                    act()
+                except flightrec.FlightRecorderError:
+                    pass
+
+        def restart():
+            recorder.stop()
+            recorder.start()
+
+        busy = (recorder.snapshot, lambda: recorder.write_to("/dev/null"), restart, restart)
+        threads = [threading.Thread(target=loop, args=(act,)) for act in busy]
+        for thread in threads:
+            thread.start()
+        calls = {
+            "snapshot": recorder.snapshot,
+            "flush=False": lambda: recorder.snapshot(flush=False),
+            "write_to": lambda: recorder.write_to("/dev/null"),
+            "stop": recorder.stop,
+            "start": recorder.start,
+            "stats": recorder.stats,
+            "exit": lambda: recorder.__exit__(None, None, None),
+        }
+        for name, call in calls.items():
+            for _ in range(8):
+                time.sleep(0.003)
+                read, write = os.pipe()
+                pid = fork()
+                if pid == 0:
+                    try:
+                        call()
+                        outcome = "done"
+                    except BaseException as exc:
+                        outcome = type(exc).__name__
+                    os.write(write, outcome.encode())
+                    os._exit(0)
+                os.close(write)
+                ready = select.select([read], [], [], 20)[0]
+                outcome = os.read(read, 100).decode() if ready else "hang"
+                if not ready:
+                    os.kill(pid, 9)
+                os.waitpid(pid, 0)
+                os.close(read)
+                wanted = "done" if name in ("stats", "exit") else "ForkedProcessError"
+                assert outcome == wanted, (name, outcome)
+        over.set()
+        for thread in threads:
+            thread.join()
+        if recorder.enabled:
+            recorder.stop()
+        """
+    )
+    assert not done.stderr
+
+
+def test_statistics_beside_starts_and_stops(make_recorder: MakeRecorder) -> None:
+    """Statistics that meet a stop are the last ones, and no error."""
+    recorder = make_recorder()
+    over = threading.Event()
+
+    def ask() -> int:
+        asked = 0
+        while not over.is_set():
+            recorder.stats()
+            asked += 1
+        return asked
+
+    threads = [Thread(ask) for _ in range(2)]
+    for _ in range(60):
+        recorder.start()
+        recorder.stop()
+    over.set()
+    assert all(thread.result() > 100 for thread in threads)
+
+
+def test_nothing_to_write_is_an_error(make_recorder: MakeRecorder, tmp_path: Path) -> None:
+    """write_to that has no generation yet says so, and a good file keeps what it had."""
+    path = tmp_path / "good.trace"
+    recorder = make_recorder()
+    recorder.start()
+    written = recorder.write_to(path)
+    recorder.stop()
+    recorder.start()
+    with pytest.raises(FlightRecorderError, match="nothing to write"):
+        recorder.write_to(path, flush=False)
+    with pytest.raises(FlightRecorderError, match="nothing to write"):
+        recorder.write_to(io.BytesIO(), flush=False)
+    recorder.stop()
+    assert path.stat().st_size == written
+
+
+@pytest.mark.parametrize(
+    ("argument", "value", "error"),
+    [
+        ("max_bytes", 2**64 - 1, ValueError),
+        ("max_bytes", 0.5, TypeError),
+        ("max_bytes", 1e300, TypeError),
+        ("max_bytes", float("nan"), TypeError),
+        ("max_bytes", "10", TypeError),
+        ("max_bytes", None, TypeError),
+        ("min_age", 1e300, ValueError),
+        ("min_age", float("inf"), ValueError),
+        ("min_age", "10", TypeError),
+        ("min_age", None, TypeError),
+        ("experiments", "allocfree", TypeError),
+        ("experiments", ("freealloc",), ValueError),
+        ("policy", 3, TypeError),
+        ("storage", "rust", ValueError),
+        ("pacing", "fast", ValueError),
+        ("runtime", "x", TypeError),
+    ],
+)
+def test_impossible_arguments(
+    runtime: flightrec.GoRuntime, argument: str, value: Any, error: type[Exception]
+) -> None:
+    """An argument that cannot be is refused when the recorder is made, by its name."""
+    with pytest.raises(error, match=argument.removesuffix("s")):
+        flightrec.FlightRecorder(**{"runtime": runtime, argument: value})
+
+
+@pytest.mark.parametrize("value", [-1, float("nan"), "1"])
+@pytest.mark.parametrize("argument", ["last", "timeout"])
+def test_impossible_times(recorder: flightrec.FlightRecorder, argument: str, value: Any) -> None:
+    """A time that is no time is refused by its name, and nothing is waited for."""
+    began = time.monotonic()
+    with pytest.raises((ValueError, TypeError), match=argument):
+        recorder.snapshot(**{argument: value})
+    assert time.monotonic() - began < DEADLINE
