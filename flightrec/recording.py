@@ -11,7 +11,7 @@ from typing import Any, Literal, Protocol
 
 from flightrec import abi
 from flightrec.abi import Option, SessionStatistics
-from flightrec.errors import FlightRecorderError
+from flightrec.errors import FlightRecorderError, NotEnabledError
 from flightrec.generation import Hold
 from flightrec.library import is_forked
 from flightrec.native_storage import NativeStorage
@@ -28,6 +28,9 @@ Pacing = Literal["size", "runtime"]
 #: The smallest ceiling is that of a window of this size: smaller generations would be ended so
 #: often that the Go program became slower.
 _SMALLEST_BYTES = 4 << 20
+
+#: What ends the session.
+_REFUSAL = -(1 << 63)
 
 #: How long the end of the interpreter waits for a recording to stop, in seconds.
 _EXIT_SECONDS = 1.0
@@ -129,7 +132,7 @@ class Recording:
             return self._storage.keep([shown[i].contents for i in range(count)], oldest)
         except BaseException as exc:
             self._failure = exc
-            return -1
+            return _REFUSAL
 
     # ---- other threads
 
@@ -151,9 +154,11 @@ class Recording:
         self._not_on_delivery("flush")
         try:
             self._session.flush(timeout)
-        except FlightRecorderError:
+        except FlightRecorderError as exc:
             if self._failure is not None:
                 raise self._failure from None
+            if not isinstance(exc, NotEnabledError):
+                self._failure = exc
             raise
 
     def hold(self) -> Hold:

@@ -234,15 +234,11 @@ int32_t flightrec_window_deliver(flightrec_window *window, flightrec_consumer co
         int64_t answer = consumer(context, window->taken, (size_t)count, oldest);
         pthread_mutex_lock(&stream->mutex);
         untake_locked(window);
-        if (answer < 0) {
+        if (answer == INT64_MIN) {
             refuse_locked(window, FLIGHTREC_REFUSED, "the consumer refused a delivery");
         }
-        size_t unwanted = answer > 0 ? flightrec_window_index_locked(window, (uint64_t)answer) : 0;
-        if (answer > 0 && unwanted < window->count) {
-            flightrec_window_evict_locked(window, unwanted + 1);
-        } else {
-            publish_locked(window);
-        }
+        size_t unwanted = flightrec_window_index_locked(window, (uint64_t)answer);
+        flightrec_window_evict_locked(window, unwanted < window->count ? unwanted + 1 : 0);
         pthread_cond_broadcast(&stream->changed);
     }
     int32_t status = outcome_locked(window, error);

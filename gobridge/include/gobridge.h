@@ -121,8 +121,8 @@ typedef struct {
 /* Takes generations that are complete, in order: each that it was not given before and that is
  * still in the window. oldest: the number of the window's oldest generation now; those before it
  * were evicted. The generations stay valid during the call. Returns the number of the newest
- * generation that the window need not keep any longer, with all before it, or 0 if it shall keep
- * all; below 0 ends the session. */
+ * generation that the window need not keep any longer, with all before it (as two's complement), or
+ * 0 if it shall keep all; INT64_MIN ends the session. */
 typedef int64_t (*flightrec_consumer)(void *context, const flightrec_generation *const *generations,
                                       size_t count, uint64_t oldest);
 

@@ -93,7 +93,7 @@ static int64_t consume(void *context, const flightrec_generation *const *generat
         }
     }
     if (newest->number % 397 == 0) {
-        return -1;
+        return INT64_MIN;
     }
     (void)oldest;
     return newest->number > 5 ? (int64_t)newest->number - 5 : 0;
