@@ -35,6 +35,7 @@ class Steering:
         tail: float = 0.0,
         last: float | None = None,
         arm_after: float | None = None,
+        wait: bool = False,
         on_fire: Callable[[Firing], Any] | None = None,
         on_saved: Callable[[SavedSnapshot], Any] | None = None,
         on_error: Callable[[BaseException], Any] | None = None,
@@ -54,6 +55,8 @@ class Steering:
         :param arm_after: the rule is silent until the window reaches back so many seconds; by
             default ``min_age``, or as much as the size allows. Rules about the program's end are
             always armed.
+        :param wait: whether the thread of your program that it fires on (a request's, a watched
+            block's) waits for the snapshot, for ten seconds at most.
         :param on_fire: called with the ``Firing`` at once, on the thread that it fires on.
         :param on_saved: called with the ``SavedSnapshot``, on the thread that saves: for uploads.
         :param on_error: called with the exception if saving failed; it is logged as well.
@@ -73,6 +76,7 @@ class Steering:
             tail=tail,
             last=last,
             arm_after=arm_after,
+            wait=wait,
             on_fire=on_fire,
             on_saved=on_saved,
             on_error=on_error,

@@ -147,6 +147,7 @@ class Watching:
         from flightrec.rules.attach import engine_of
 
         engine = self._engine = engine_of(self._recorder)
+        engine.sees_signals = True
         for rule in rules.rules:
             engine.check(rule.when)
         try:

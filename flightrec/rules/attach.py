@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flightrec.directory import SavedSnapshot, SnapshotDirectory
+from flightrec.errors import RuleError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.conditions import Condition, Ended
 from flightrec.rules.engine import RuleEngine
@@ -51,31 +52,12 @@ def when(
     tail: float = 0.0,
     last: float | None = None,
     arm_after: float | None = None,
+    wait: bool = False,
     on_fire: Callable[[Firing], Any] | None = None,
     on_saved: Callable[[SavedSnapshot], Any] | None = None,
     on_error: Callable[[BaseException], Any] | None = None,
 ) -> Rule:
-    """Save a snapshot whenever a condition becomes true. See docs/rules.md for the language.
-
-    Saving is done on a thread of its own. May be called before the recorder is started, and from
-    any thread.
-
-    :param rule: ``"sched.p99 > 10ms for 5s"``, ``"http slower than 200ms"``, ``"panic"``, …
-    :param to: the folder, or a :class:`SnapshotDirectory` with limits of your own.
-    :param name: what the rule is called in file names, metadata and :func:`rules`; the text itself
-        by default.
-    :param tail: how long recording goes on after it fired, in seconds: the snapshot then has what
-        followed.
-    :param last: how much of the window before that is saved, in seconds; all of it by default.
-    :param arm_after: the rule is silent until the window reaches back so many seconds; by default
-        the recorder's ``min_age``, or as much as its size allows.
-    :param on_fire: called with the :class:`Firing` at once, on the thread that it fires on.
-    :param on_saved: called with the :class:`SavedSnapshot`, on the thread that saves: for uploads.
-    :param on_error: called with the exception if saving failed; it is logged as well.
-    :raises RuleError: the rule cannot be understood, or asks for a metric that does not exist.
-    :raises ValueError: an option that makes no sense.
-    :raises OSError: the folder cannot be made or written to.
-    """
+    """See :meth:`flightrec.FlightRecorder.when`."""
     engine = engine_of(recorder)
     engine.check(rule)  # before a folder is made
     if to is not None and not isinstance(to, SnapshotDirectory):
@@ -86,11 +68,18 @@ def when(
         tail=tail,
         last=last,
         arm_after=arm_after,
+        wait=wait,
         on_fire=on_fire,
         on_saved=on_saved,
         on_error=on_error,
         **({} if name is None else {"name": name}),
     )
+    if made.needs("signal") and not engine.sees_signals:
+        raise RuleError(
+            "signals are seen under `flightrec run` only",
+            rule=str(made.condition),
+            suggestion="have your own handler take recorder.snapshot()",
+        )
     engine.add(made)
     if any(isinstance(part, Ended) and part.kind in _ENDS for part in made.condition.parts()):
         _watch_departures(recorder, engine)

@@ -49,6 +49,9 @@ _LIST_SECONDS = 0.25
 #: How long the Go runtime may take to answer when rules are set, in seconds.
 _ANSWER_SECONDS = 5.0
 
+#: After how long without an answer the Go runtime counts as stuck, in seconds.
+_STUCK_SECONDS = 2.0
+
 _log = logging.getLogger("flightrec")
 
 
@@ -92,6 +95,8 @@ class RuleEngine:
         self._sleeps_until = 0.0
         #: Those of flightrec.rules.watch, by their arguments.
         self.watches: dict[Any, Any] = {}
+        #: Whether somebody passes signals on to :meth:`ends`.
+        self.sees_signals = False
         self._threads: list[Reader[Any]] = []
         self._news: News | None = None
         self._thread: threading.Thread | None = None
@@ -103,6 +108,12 @@ class RuleEngine:
     def recorder(self) -> FlightRecorder:
         """The recorder that the rules are about."""
         return self._recorder
+
+    @property
+    def go_answers(self) -> bool:
+        """Whether the last reading came back in time: if not, a call into Go may not."""
+        threads = self._threads
+        return not threads or threads[0].stall < _STUCK_SECONDS
 
     # ---- rules
 
@@ -144,10 +155,21 @@ class RuleEngine:
                 raise RuleError(
                     f"there is a rule {rule.name!r} already", rule="", suggestion="give it a name"
                 )
-            self._set((*self._runners, Runner(rule, self._recorder)))
+            self._set((*self._runners, Runner(rule, self._recorder, self._blind_to(rule))))
             self._start()
         if rule.wishes:
             self._told.wait(_ANSWER_SECONDS)
+
+    def _blind_to(self, rule: Rule) -> str:
+        """Say what keeps a rule from ever firing in this process; empty if nothing does."""
+        overlays = self._runtime.overlays
+        if rule.needs("task") and "task-hooks" not in overlays:
+            return "this library does not tell of tasks in Go: it was not built by flightrec build"
+        if (rule.needs("exit") or rule.needs("panic")) and "process-end" not in overlays:
+            return "this library does not tell of its end: it was not built by flightrec build"
+        if rule.needs("signal") and not self.sees_signals:
+            return "signals are seen under `flightrec run` only"
+        return ""
 
     def remove(self, name: str) -> None:
         """Remove a rule by its name. A snapshot of it that is on its way is still saved.
@@ -183,7 +205,7 @@ class RuleEngine:
             runners = self._runners
             wishes = [wish for runner in runners for wish in runner.rule.wishes]
             if wishes and self._news is None and not self._closed:
-                self._news = News(self._library, self.post)
+                self._news = News(self._library, self._try)
         watch_for(self._library, wishes, tasks=bool(runners))
         with self._changed:
             if self._runners is runners:
@@ -309,11 +331,19 @@ class RuleEngine:
     # ---- events
 
     def post(self, event: Event, *, wait: float | None = None) -> list[Firing]:
-        """Try the rules that wait for events on one. Never waits, unless asked to.
+        """Try the rules that wait for events on one. Waits only if asked to, by ``wait`` or a rule.
 
         :param wait: how long to wait for what fired to be saved, in seconds.
         :returns: what fired.
         """
+        fired = self._try(event)
+        until = time.monotonic() + (_LAST_SECONDS if wait is None else wait)
+        for firing in fired:
+            if wait is not None or firing.rule.wait:
+                firing.wait(max(0.0, until - time.monotonic()))
+        return fired
+
+    def _try(self, event: Event) -> list[Firing]:
         if is_forked():
             return []
         moment = dataclasses.replace(self._moment, now=time.monotonic(), event=event)
@@ -322,10 +352,6 @@ class RuleEngine:
             if firing := runner.on_event(moment):
                 fired.append(firing)
                 self._fired(runner, firing)
-        if wait is not None:
-            until = time.monotonic() + wait
-            for firing in fired:
-                firing.wait(max(0.0, until - time.monotonic()))
         return fired
 
     def ends(self, event: Event, *, wait: float = _LAST_SECONDS) -> list[Firing]:

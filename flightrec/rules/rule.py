@@ -27,6 +27,7 @@ class Rule:
     :ivar arm_after: how far the window must reach back, in seconds, before the rule can fire; None
         for the recorder's ``min_age``, or as much as its size allows. Rules about the program's end
         and requests from Go code are always armed.
+    :ivar wait: whether the thread of the program that it fires on waits for the snapshot.
     :ivar on_fire: called when it fires, on the thread that it fires on; must be quick.
     :ivar on_saved: called with what was saved, on the thread that saves.
     :ivar on_error: called with the exception if saving failed, on the thread that saves.
@@ -38,6 +39,7 @@ class Rule:
     tail: float = 0.0
     last: float | None = None
     arm_after: float | None = None
+    wait: bool = False
     on_fire: Callable[[Firing], Any] | None = field(default=None, repr=False)
     on_saved: Callable[[SavedSnapshot], Any] | None = field(default=None, repr=False)
     on_error: Callable[[BaseException], Any] | None = field(default=None, repr=False)
@@ -59,6 +61,10 @@ class Rule:
             or (isinstance(part, Status) and part.kind == "exit")
             for part in self.condition.parts()
         )
+
+    def needs(self, kind: str) -> bool:
+        """Whether it is about events of this kind."""
+        return any(getattr(part, "kind", None) == kind for part in self.condition.parts())
 
     @property
     def wishes(self) -> list[dict[str, Any]]:

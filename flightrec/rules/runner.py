@@ -21,17 +21,23 @@ _AGAIN_SECONDS = 1.0
 
 
 class Runner:
-    """Tries one rule. Safe to use from any thread; never waits, and never enters Go."""
+    """Tries one rule. Safe to use from any thread; never waits, and never enters Go.
 
-    def __init__(self, rule: Rule, recorder: FlightRecorder) -> None:
+    :param blind: what keeps the rule from ever firing here; empty if nothing does.
+    """
+
+    def __init__(self, rule: Rule, recorder: FlightRecorder, blind: str = "") -> None:
         self.rule = rule
+        self._blind = blind
         self._recorder = recorder
         self._trial = Trial(rule.condition)
         self._lock = threading.Lock()
         self._in_episode = False  # it has fired, and has been true since
         self._told: set[str] = set()  # the limits that were in the way since it is true
         self._armed = rule.armed_from_the_start
-        self._why = "waits for the first reading"
+        self._why = (
+            "waits for the first reading" if rule.condition.measures else "waits for it to happen"
+        )
         self._values: dict[str, float] = {}
         self._dimensions: dict[str, str] = {}
         self._read_at: float | None = None
@@ -179,7 +185,7 @@ class Runner:
                 name=self.rule.name,
                 condition=str(self.rule.condition),
                 armed=self._armed and recording,
-                why=self._why if recording else "nothing is recorded",
+                why=self._blind or (self._why if recording else "nothing is recorded"),
                 values=dict(self._values),
                 dimensions=dict(self._dimensions),
                 read_ago=None if self._read_at is None else time.monotonic() - self._read_at,

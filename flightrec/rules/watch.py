@@ -46,22 +46,7 @@ def watch(
     on_exception: Raises = False,
     **options: Any,
 ) -> Watch:
-    """Watch blocks of code, as a context manager or a decorator of functions, sync and async.
-
-    Each block is a task of that name in the Go trace, so the Go work that it starts belongs to it.
-    Calls with the same arguments return the same object: it may stand inside a loop. Safe to use
-    from any thread.
-
-    :param to: the folder for snapshots, or a :class:`SnapshotDirectory`.
-    :param name: of the kind of work; in the trace, and in the rule.
-    :param slower_than: save a snapshot when a block took longer than so many seconds.
-    :param while_running: save it as soon as a block has taken that long, while it still runs: for
-        what may hang. Works also while the Go runtime is stuck.
-    :param on_exception: save one when a block raises: any ``Exception``, or those of these types.
-    :param options: further ones of :meth:`FlightRecorder.when`: tail, last, arm_after, on_saved….
-    :raises ValueError: nothing to watch for, or an option that makes no sense.
-    :raises RuleError: more different watches than make sense.
-    """
+    """See :meth:`flightrec.FlightRecorder.watch`."""
     where = to.path if isinstance(to, SnapshotDirectory) else to and os.fspath(to)
     key = (where, name, slower_than, while_running, on_exception, *sorted(options.items()))
     engine = engine_of(recorder)
@@ -236,12 +221,19 @@ class Block:
         self.told = False
 
     def __enter__(self) -> Block:
+        watch, engine = self._watch, self._watch._engine
         if is_forked():
             return self
-        self._task = self._watch._engine.recorder.runtime.task(self._watch.name)
-        self._task.__enter__()
         self.began = time.monotonic()
-        self._watch._begin(self)
+        # First the deadline: while the Go runtime is stuck, what follows may not come back.
+        watch._begin(self)
+        try:
+            if engine.go_answers:
+                self._task = engine.recorder.runtime.task(watch.name)
+                self._task.__enter__()
+        except BaseException as exc:
+            self.__exit__(type(exc), exc, exc.__traceback__)
+            raise
         return self
 
     def __exit__(
@@ -250,11 +242,13 @@ class Block:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        task, self._task = self._task, None
-        if task is None or is_forked():
+        if not self.began or is_forked():
             return
-        task.__exit__(kind, exc, traceback)
-        self._watch._end(self, exc)
+        try:
+            if self._task is not None:
+                self._task.__exit__(kind, exc, traceback)
+        finally:
+            self._watch._end(self, exc)
 
 
 def _types(on_exception: Raises) -> tuple[type[BaseException], ...]:

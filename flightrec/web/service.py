@@ -67,6 +67,8 @@ class Service:
         engine = self._engine
         if engine is None or is_forked() or not engine.recorder.enabled:
             return None
+        if not engine.go_answers:  # requests that need no Go must not wait for it
+            return None
         return Request(engine, name())
 
     def _prepare(self) -> None:

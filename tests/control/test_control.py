@@ -25,6 +25,8 @@ from flightrec.rules.attach import existing_engine
 from tests.helpers import DEADLINE, ROOT, Child, running, together, until
 from tests.helpers_go import Judge
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture
 def runtime_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -22,6 +22,8 @@ from tests.helpers import DEADLINE, running, until
 from tests.helpers_go import Judge
 from tests.rules.conftest import MakeEngine
 
+pytestmark = pytest.mark.matrix
+
 
 def add(engine: RuleEngine, text: str, to: SnapshotDirectory | None, **options: Any) -> None:
     """Add a rule that need not wait for history."""
@@ -339,6 +341,29 @@ def test_nothing_waits(engine: RuleEngine, folder: SnapshotDirectory) -> None:
     engine.close()  # saves at once what would wait for its tail
     assert time.monotonic() - began < 30
     assert firing.saved is not None
+
+
+def test_waiting(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """With wait, whoever fires the rule goes on when the snapshot is saved."""
+    add(engine, "http slower than 1ms", folder, wait=True)
+    (firing,) = engine.post(SLOW)
+    assert firing.saved
+
+
+def test_rules_that_cannot_fire(
+    recorder: flightrec.FlightRecorder,
+    engine: RuleEngine,
+    folder: SnapshotDirectory,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A rule about something that nobody tells of here says so, or is refused."""
+    with pytest.raises(flightrec.RuleError, match="flightrec run"):
+        recorder.when('signal "SIGTERM"', folder)
+    # As in a library that plain `go build` has built.
+    monkeypatch.setattr(flightrec.GoRuntime, "overlays", ())
+    add(engine, "task slower than 1s", folder)
+    add(engine, "panic", folder)
+    assert all("flightrec build" in status.why for status in engine.status())
 
 
 def test_adding_and_removing(engine: RuleEngine, folder: SnapshotDirectory) -> None:

@@ -47,6 +47,7 @@ def facts(path: Path) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.matrix
 def test_slow_task(
     libraries: Callable[[str], Path], runner: Runner, judge: Judge, tmp_path: Path
 ) -> None:

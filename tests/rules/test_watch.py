@@ -21,6 +21,8 @@ from flightrec.rules.watch import Watch, watch
 from tests.helpers import Thread, together, until
 from tests.helpers_go import Judge
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture(autouse=True)
 def _closed(recorder: flightrec.FlightRecorder) -> Any:

@@ -25,6 +25,8 @@ from flightrec.web.wsgi import wsgi
 from tests.helpers import Child, together, until
 from tests.helpers_go import Judge
 
+pytestmark = pytest.mark.matrix
+
 
 @pytest.fixture(autouse=True)
 def _closed(recorder: flightrec.FlightRecorder) -> Iterator[None]:

@@ -69,6 +69,10 @@ func init() {
 	gobridge.Register("advance", advance)
 	gobridge.Register("annotate", annotate)
 	gobridge.Register("c_calls", cCalls)
+	gobridge.Register("spin", func(context.Context, json.RawMessage) (any, error) {
+		for {
+		}
+	})
 	gobridge.Register("panic_in_a_goroutine", func(context.Context, json.RawMessage) (any, error) {
 		go panicWith("as the test wants")
 		select {}
