@@ -84,11 +84,18 @@ def _split(arguments: list[str]) -> tuple[list[str], str | None]:
     """The files, and the statement if there is one: the last argument, if it is no file."""
     last = arguments[-1]
     words = last.split(None, 1)
-    if len(words) > 1 and words[0].lower() in _VERBS and not Path(last).exists():
+    if len(words) > 1 and words[0].lower() in _VERBS and not _exists(last):
         if len(arguments) == 1:
             raise UsageError("which trace? flightrec sql FILE 'SELECT …'")
         return arguments[:-1], last
     return arguments, None
+
+
+def _exists(name: str) -> bool:
+    try:
+        return Path(name).exists()
+    except (OSError, ValueError):  # such as a name that is too long for one
+        return False
 
 
 _VERBS = frozenset({"select", "with", "explain", "pragma", "values", "create", "attach"})
