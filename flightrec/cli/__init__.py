@@ -33,6 +33,8 @@ _COMMANDS = (
     "why",
     "info",
     "events",
+    "goroutine",
+    "diff",
     "sql",
     "export",
     "redact",
