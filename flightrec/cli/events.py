@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flightrec.cli.progress import ProgressFile
     from flightrec.trace import Event
 
-__all__ = ["Moment", "configure", "moment", "run"]
+__all__ = ["Moment", "add_span_options", "configure", "moment", "run"]
 
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}
 _RELATIVE = re.compile(r"\+?(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
@@ -51,6 +51,17 @@ def moment(text: str) -> Moment:
     return Moment(round(float(match[1]) * _UNITS[match[2]]), relative=True)
 
 
+def add_span_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--since`` and ``--until``, each a :class:`Moment` or None."""
+    parser.add_argument(
+        "--since",
+        type=moment,
+        metavar="TIME",
+        help="only from this time on: 1.5s or 20ms after the start, or ns on the trace clock",
+    )
+    parser.add_argument("--until", type=moment, metavar="TIME", help="only up to this time")
+
+
 def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
@@ -75,13 +86,7 @@ def configure(subparsers: Subparsers) -> None:
         metavar="ID",
         help="only what happens on or to this goroutine; may be repeated",
     )
-    parser.add_argument(
-        "--since",
-        type=moment,
-        metavar="TIME",
-        help="only from this time on: 1.5s or 20ms after the start, or ns on the trace clock",
-    )
-    parser.add_argument("--until", type=moment, metavar="TIME", help="only up to this time")
+    add_span_options(parser)
     parser.add_argument("-n", "--limit", type=int, metavar="N", help="at most N events")
     parser.add_argument("--stacks", action="store_true", help="print stacks under the events")
     parser.add_argument("--json", action="store_true", help="a JSON object a line, with stacks")

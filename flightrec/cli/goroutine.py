@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from flightrec.cli.events import moment
+from flightrec.cli.events import add_span_options
 from flightrec.cli.layout import clean, terminal_width, wrapped
 from flightrec.cli.places import place_text, short
 from flightrec.trace.nanoseconds import ns_text
@@ -38,13 +38,7 @@ def configure(subparsers: Subparsers) -> None:
     )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("goroutine", metavar="N", type=int, help="the goroutine's id")
-    parser.add_argument(
-        "--since",
-        type=moment,
-        metavar="TIME",
-        help="only from this time on: 1.5s or 20ms after the start, or ns on the trace clock",
-    )
-    parser.add_argument("--until", type=moment, metavar="TIME", help="only up to this time")
+    add_span_options(parser)
     parser.add_argument("--all", action="store_true", help="show every stretch, however short")
     parser.add_argument("--stacks", action="store_true", help="print stacks under the stretches")
     parser.add_argument("--json", action="store_true", help="one JSON object; times in ns")
