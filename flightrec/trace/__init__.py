@@ -64,6 +64,7 @@ from flightrec.trace.wireevents import WireEvent, wire_events
 
 if TYPE_CHECKING:
     from flightrec.sql import to_sqlite
+    from flightrec.tables.dataframe import to_dataframe
     from flightrec.trace.summary import (
         BlockingStack,
         Distribution,
@@ -165,12 +166,17 @@ __all__ = [
     "outliers",
     "read",
     "summarize",
+    "to_dataframe",
     "to_sqlite",
     "wire_events",
 ]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "to_dataframe":
+        from flightrec.tables.dataframe import to_dataframe
+
+        return to_dataframe
     if name == "to_sqlite":
         from flightrec.sql import to_sqlite
 
