@@ -90,7 +90,8 @@ def _refuse_folders_elsewhere(
     done = toolchain.run(
         "install", "-n", package, cwd=scratch, env={"GOWORK": "off", "GOFLAGS": ""}, check=False
     )
-    said = " ".join(done.stderr.split())
+    lines = [s for s in done.stderr.splitlines() if not s.startswith("go: downloading ")]
+    said = " ".join(" ".join(lines).split())
     more = f" and {len(elsewhere) - 1} more" if len(elsewhere) > 1 else ""
     raise ToolchainError(
         f"{package} cannot be built by itself: its go.mod replaces modules by folders of its "
