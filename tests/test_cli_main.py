@@ -81,3 +81,22 @@ def test_commands_import_lazily() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
     assert done.stderr == "[]\n"
+
+
+@pytest.mark.parametrize("module", ["flightrec.cli.validate", "flightrec.cli.session"])
+def test_ctrl_c_during_imports(module: str) -> None:
+    """Ctrl-C while a command's modules are imported ends with 130, without a traceback."""
+    script = f"""
+import sys
+from flightrec.cli import main
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Interrupt())
+sys.exit(main(["run", "idle", "duration=1"]))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
