@@ -68,14 +68,14 @@ class Annotations:
 
     def begin_task(self, number: int, parent: int, name: str) -> None:
         """Begin a task in Go, unless it has begun."""
-        self._announcements.this_thread()
         self.opened.add(number, "task", name, parent)
+        self._announcements.this_thread()
         self._call(self._task_begin, number, parent, encoded(name))
 
     def begin_region(self, number: int, thread: int, task: int, name: str) -> None:
         """Begin a region in Go, unless it has begun: on this thread, or as a task with 0."""
-        self._announcements.this_thread()
         self.opened.add(number, "region", name, task)
+        self._announcements.this_thread()
         self._call(self._region_begin, number, thread, task, encoded(name))
 
     def end_task(self, number: int) -> None:

@@ -61,8 +61,6 @@ def window_text(facts: dict[str, Any]) -> str:
     stats = facts["stats"]
     if not facts["enabled"]:
         return "not recording"
-    if stats is None:
-        return "Go does not answer"
     age = stats["age_ns"] / 1e9
     return f"{format_size(stats['window_bytes'])}, {format_duration(age)}"
 
@@ -82,11 +80,10 @@ def _text(facts: dict[str, Any]) -> str:
         f"window: {window_text(facts)}; asked for {facts['min_age']:g} s, "
         f"{format_size(facts['max_bytes'])}",
     ]
-    if stats is not None:
-        lines.append(
-            f"recorded: {format_size(stats['total_bytes'])} in "
-            f"{count(stats['total_generations'], 'generation')}, "
-            f"{stats['dropped_generations']} dropped"
-        )
+    lines.append(
+        f"recorded: {format_size(stats['total_bytes'])} in "
+        f"{count(stats['total_generations'], 'generation')}, "
+        f"{stats['dropped_generations']} dropped"
+    )
     lines += [f"rule {rule['text']}" for rule in facts["rules"]]
     return "\n".join(lines)

@@ -18,15 +18,12 @@ from flightrec.directory import SnapshotDirectory
 from flightrec.errors import FlightRecorderError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.attach import engine_of, existing_engine, rules, when
-from flightrec.rules.bounded import within
 from flightrec.rules.saving import FLUSH_SECONDS, take_snapshot
 from flightrec.rules.stacks import python_stacks
 from flightrec.sidecar import metadata, moment
 
 __all__ = ["Requests"]
 
-#: How long the recorder's statistics may take.
-_STATS_SECONDS = 1.0
 _LONGEST_TAIL = 300.0
 
 
@@ -59,15 +56,6 @@ class Requests:
             return self._remove_rule(request)
         raise ValueError(f"an unknown request: {str(name)[:100]!r}")
 
-    def _stats(self) -> dict[str, Any] | None:
-        """Return the statistics; None if the Go runtime does not answer."""
-        try:
-            return dataclasses.asdict(
-                within(_STATS_SECONDS, self._recorder.stats, "the Go runtime")
-            )
-        except TimeoutError:
-            return None
-
     def _stat(self) -> dict[str, Any]:
         recorder = self._recorder
         return {
@@ -79,7 +67,7 @@ class Requests:
             "min_age": recorder.min_age,
             "max_bytes": recorder.max_bytes,
             "enabled": recorder.enabled,
-            "stats": self._stats(),
+            "stats": dataclasses.asdict(recorder.stats()),
             "rules": [
                 {**dataclasses.asdict(status), "text": str(status)} for status in rules(recorder)
             ],
@@ -121,6 +109,7 @@ class Requests:
             ],
             open_tasks=None if engine is None else engine._open_tasks(),
             flushed=flushed,
+            stats=self._recorder.stats(),
         )
         return {
             "bytes": written,

@@ -87,8 +87,6 @@ class RuleEngine:
         self._by_event: tuple[Runner, ...] = ()
         self._measures = Measures(self._catalog)
         self._moment = Moment(now=0.0)
-        self._dimensions: Mapping[str, str] = {}
-        self._stats: RecorderStats | None = None
         self._metrics = MetricsReader(self._library)
         self._saver = Saver(recorder, self._open_tasks)
         self._deadlines: list[Deadlines] = []
@@ -97,7 +95,7 @@ class RuleEngine:
         self.watches: dict[Any, Any] = {}
         #: Whether somebody passes signals on to :meth:`ends`.
         self.sees_signals = False
-        self._threads: list[Reader[Any]] = []
+        self._reader: Reader[Values] | None = None
         self._news: News | None = None
         self._thread: threading.Thread | None = None
         self._closed = False
@@ -112,8 +110,8 @@ class RuleEngine:
     @property
     def go_answers(self) -> bool:
         """Whether the last reading came back in time: if not, a call into Go may not."""
-        threads = self._threads
-        return not threads or threads[0].stall < _STUCK_SECONDS
+        reader = self._reader
+        return reader is None or reader.stall < _STUCK_SECONDS
 
     # ---- rules
 
@@ -196,8 +194,8 @@ class RuleEngine:
         self._measures.set(m for r in runners for m in r.rule.condition.measures)
         self._told.clear()
         self._changed.notify_all()
-        if self._threads:
-            self._threads[0].ask()
+        if self._reader is not None:
+            self._reader.ask()
 
     def _tell_go(self) -> None:
         """Tell the bridge what there shall be news of. On the thread that may hang in Go."""
@@ -221,12 +219,9 @@ class RuleEngine:
         if self._thread is not None:
             return
         self._closed = False
-        self._threads = [
-            Reader("metrics", self._read_metrics, self._wake),
-            Reader("statistics", self._recorder.stats, self._wake),
-        ]
+        self._reader = Reader("metrics", self._read_metrics, self._wake)
         self._saver.start()
-        self._threads[0].ask()
+        self._reader.ask()
         self._thread = threading.Thread(target=self._run, name="flightrec-rules", daemon=True)
         self._thread.start()
         _engines.add(self)
@@ -235,7 +230,7 @@ class RuleEngine:
         """End the threads. What was asked for is saved first, without waiting for tails."""
         with self._changed:
             thread, self._thread = self._thread, None
-            threads, self._threads = self._threads, []
+            reader, self._reader = self._reader, None
             news, self._news = self._news, None
             self._closed = True
             self._changed.notify_all()
@@ -243,14 +238,14 @@ class RuleEngine:
             return
         if thread is not threading.current_thread():
             thread.join(_CLOSE_SECONDS)
-        for reader in threads:
+        if reader is not None:
             reader.close(_CLOSE_SECONDS)
         if news is not None:
             news.close(_CLOSE_SECONDS)
         self._saver.close(_LAST_SECONDS)
         self._tell_folders()
         _engines.discard(self)
-        if not any(reader.stall for reader in threads):  # else this would hang as well
+        if reader is None or not reader.stall:  # else this would hang as well
             watch_for(self._library, [], tasks=False)
 
     def __enter__(self) -> RuleEngine:
@@ -295,24 +290,21 @@ class RuleEngine:
             _log.exception("flightrec: a rule failed")
 
     def _tick(self) -> None:
-        metrics, statistics = self._threads
-        now = time.monotonic()
+        reader, now, stats = self._reader, time.monotonic(), self._recorder.stats()
+        if reader is None:
+            return
         with self._changed:
-            self._measures.take("go", metrics.latest)
-            if statistics.latest is not None:
-                self._stats = statistics.latest.values
-                self._measures.take("recorder", _as_values(statistics.latest))
-            self._moment = self._measures.moment(now, metrics.stall)
-            self._dimensions = {
-                str(m): self._measures.dimension(m)
-                for r in self._runners
-                for m in r.rule.condition.measures
+            measures = self._measures
+            measures.take("go", reader.latest)
+            measures.take("recorder", _as_values(now, stats))
+            self._moment = moment = measures.moment(now, reader.stall)
+            runners = self._runners
+            dimensions = {
+                str(m): measures.dimension(m) for r in runners for m in r.rule.condition.measures
             }
-            runners, moment, dimensions = self._runners, self._moment, self._dimensions
-        metrics.ask()
-        statistics.ask()
+        reader.ask()
         for runner in runners:
-            runner.arm(self._stats)
+            runner.arm(stats)
             if not runner.rule.condition.measures:
                 continue
             if firing := runner.on_tick(moment, dimensions):
@@ -394,17 +386,16 @@ class RuleEngine:
 
     def _open_tasks(self) -> Sequence[Mapping[str, Any]] | None:
         """Return Go's open tasks, unless the runtime does not answer in time."""
-        threads = self._threads
-        if threads and threads[0].stall > _LIST_SECONDS:
+        reader = self._reader
+        if reader is not None and reader.stall > _LIST_SECONDS:
             return None
         with contextlib.suppress(TimeoutError):
             return within(_LIST_SECONDS, lambda: open_go_tasks(self._library), "the Go runtime")
         return None
 
 
-def _as_values(reading: Reading[RecorderStats]) -> Reading[Values]:
-    stats = reading.values
-    return Reading(reading.at, {name: getattr(stats, name) for name in stats.__slots__})
+def _as_values(now: float, stats: RecorderStats) -> Reading[Values]:
+    return Reading(now, {name: getattr(stats, name) for name in stats.__slots__})
 
 
 #: Those with threads, to be ended when the interpreter ends.

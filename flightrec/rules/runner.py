@@ -52,7 +52,7 @@ class Runner:
 
     # ---- trying
 
-    def arm(self, stats: RecorderStats | None) -> None:
+    def arm(self, stats: RecorderStats) -> None:
         """Look at the window: it may hold enough by now, or be gone."""
         with self._lock:
             if not self._recorder.enabled:
@@ -61,7 +61,7 @@ class Runner:
             if self._armed or self.rule.armed_from_the_start:
                 self._armed = True
                 return
-            if stats is None or not stats.enabled:
+            if not stats.enabled:
                 return
             wanted = self.rule.arm_after
             wanted = self._recorder.min_age if wanted is None else wanted

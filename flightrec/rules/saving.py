@@ -184,7 +184,7 @@ class Saver:
                 open_tasks=pending.open_tasks,
                 flushed=flushed,
                 arguments=pending.to.arguments,
-                stats=recorder.stats() if flushed else None,
+                stats=recorder.stats(),
             )
         except BaseException:
             ticket.withdraw()

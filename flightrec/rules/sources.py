@@ -1,7 +1,7 @@
-"""Where rules' numbers come from: the Go runtime's metrics, and the recorder's statistics.
+"""The Go runtime's metrics, as rules read them.
 
-A call into a Go runtime that is stuck does not return. So each source is read on a thread of its
-own, and a reading that hangs stops that source and nothing else.
+A call into a Go runtime that is stuck does not return. So they are read on a thread of its own, and
+a reading that hangs stops nothing else.
 """
 
 from __future__ import annotations
