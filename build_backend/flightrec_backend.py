@@ -6,7 +6,15 @@ The wheel holds a Go shared library, so a build needs Go. Where there is none, t
 
 from __future__ import annotations
 
+import sys
 from typing import Any
+
+# Before pip knows the metadata, in which this stands too, it asks what a build needs.
+if sys.version_info < (3, 10):  # noqa: UP036
+    sys.exit(
+        f"go-flightrec needs Python 3.10 or later; this is Python {sys.version_info[0]}."
+        f"{sys.version_info[1]}."
+    )
 
 from hatchling.build import (
     build_editable,

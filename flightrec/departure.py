@@ -117,6 +117,8 @@ class DepartureWatch:
 def _limit_ns(timeout: float | None) -> int:
     if timeout is None:
         return -1
+    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
+        raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
     if not (timeout > 0 and math.isfinite(timeout)):
         raise ValueError(f"timeout must be a positive number of seconds or None, not {timeout!r}")
     return min(int(timeout * 1e9), 2**63 - 1)

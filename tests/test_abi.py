@@ -14,6 +14,7 @@ import pytest
 
 import flightrec
 from flightrec import abi
+from flightrec.elf import missing_bytes
 from tests.helpers import ROOT, Child
 
 HEADER = (ROOT / "gobridge" / "include" / "gobridge.h").read_text()
@@ -245,6 +246,19 @@ def test_text_file(child: Child, tmp_path: Path, content: bytes) -> None:
     text = _refusal(child, path)
     assert text.startswith(f"cannot load {path}: ")
     assert "must be a Go shared library for this platform" in text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ELF files")
+def test_cut_off_library(child: Child, runtime: flightrec.GoRuntime, tmp_path: Path) -> None:
+    """A library of which the end is missing is refused, wherever it is cut; it would be SIGBUS."""
+    whole = runtime.path.read_bytes()
+    assert missing_bytes(runtime.path) == 0
+    path = tmp_path / "cut.so"
+    for length in (64, 4096, len(whole) // 2):
+        path.write_bytes(whole[:length])
+        text = _refusal(child, path)
+        assert f"the file is cut off, {missing_bytes(path)} bytes are missing" in text
+        assert missing_bytes(path) > 0
 
 
 def test_folder(child: Child, tmp_path: Path) -> None:

@@ -150,6 +150,63 @@ def test_callback_that_raises(calls: Child) -> None:
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
 
 
+def test_callback_that_blocks(calls: Child) -> None:
+    """A function that does not return holds the end up no longer than the limit; that is said."""
+    code = """
+    runtime = flightrec.load()
+    runtime.on_departure(lambda departure: threading.Event().wait(), timeout=0.2)
+    runtime.cdll.calls_exit(7)
+    """
+    done = end(calls, code, status=7)
+    assert done.stderr == (
+        "flightrec: Python's on_departure function has not returned within 200ms; the process ends "
+        "without waiting for it any longer\n"
+    )
+
+
+def test_callback_that_keeps_the_gil(calls: Child) -> None:
+    """Not even a function that never lets go of the GIL holds the end up."""
+    code = """
+    import ctypes
+    runtime = flightrec.load()
+    keeps_the_gil = ctypes.PyDLL(None).pause
+    runtime.on_departure(lambda departure: keeps_the_gil(), timeout=0.2)
+    runtime.cdll.calls_exit(7)
+    """
+    assert "has not returned within 200ms" in end(calls, code, status=7).stderr
+
+
+def test_callback_that_blocks_while_python_ends(calls: Child) -> None:
+    """An interpreter that ends meanwhile waits for the function, and no longer than the limit."""
+    code = """
+    runtime = flightrec.load()
+    called = threading.Event()
+    def departs(departure):
+        called.set()
+        threading.Event().wait()
+    runtime.on_departure(departs, timeout=0.5)
+    threading.Thread(target=runtime.cdll.calls_exit, args=(7,), daemon=True).start()
+    called.wait(50)
+    """
+    assert "has not returned within 500ms" in end(calls, code, status=7).stderr
+
+
+@pytest.mark.parametrize("timeout", ["0", "-1", "float('inf')", "float('nan')", "'1'", "True"])
+def test_limit_that_is_none(calls: Child, timeout: str) -> None:
+    """A limit that is not a positive number of seconds is refused, and named."""
+    calls.run(
+        f"""
+        runtime = flightrec.load()
+        try:
+            runtime.on_departure(print, timeout={timeout})
+        except (TypeError, ValueError) as exc:
+            assert str(exc).startswith("timeout must be a "), exc
+        else:
+            raise SystemExit("no error")
+        """
+    )
+
+
 def test_callback_that_is_replaced(calls: Child) -> None:
     """A second on_departure takes the place of the first; no thread of the first one is left."""
     code = """

@@ -144,6 +144,33 @@ def test_wheel_holds_the_library_and_the_bridge(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "build_backend/", "tools/"))]
 
 
+def test_go_licence_is_in_wheel_and_sdist(wheel: Path, sdist: Path) -> None:
+    """Go's licence, and what it covers, are in the wheel and in the sdist."""
+    text = (ROOT / "licenses" / "Go-LICENSE.txt").read_bytes()
+    assert text.startswith(b"Copyright 2009 The Go Authors.")
+    with zipfile.ZipFile(wheel) as archive:
+        names = [n for n in archive.namelist() if n.endswith("/licenses/Go-LICENSE.txt")]
+        assert [archive.read(name) for name in names] == [text]
+        assert any(name.endswith("/licenses/README.md") for name in archive.namelist())
+    with tarfile.open(sdist) as archive:
+        names = [n for n in archive.getnames() if n.partition("/")[2] == "licenses/Go-LICENSE.txt"]
+        assert len(names) == 1
+
+
+def test_old_python_is_refused_in_a_sentence(tree: Path) -> None:
+    """On a Python that is too old the backend says so, without a traceback."""
+    code = f"import sys; sys.version_info = (3, 9, 18)\n{CALL_BACKEND}"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "get_requires_for_build_wheel"],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr == "go-flightrec needs Python 3.10 or later; this is Python 3.9.\n"
+
+
 def test_wheel_is_for_this_platform_and_any_python(wheel: Path) -> None:
     """The wheel's tag says any Python 3 and this platform."""
     platform = re.sub(r"[-.]", "_", sysconfig.get_platform())
