@@ -119,16 +119,17 @@ def _measure(trace: Path, toolchain: Toolchain, rounds: int) -> dict[str, Any]:
 
 def _run_python(trace: Path, name: str) -> Run:
     code = f"import sys; from flightrec import trace; {_PYTHON[name]}; print(n)"
-    return _run([sys.executable, "-c", code, os.fspath(trace)], dict(os.environ))
+    return run_process([sys.executable, "-c", code, os.fspath(trace)], dict(os.environ))
 
 
 def _run_go(trace: Path, toolchain: Toolchain, mode: str) -> Run:
     # Its output goes to a file, as ours would; a pipe would measure whoever reads it.
     command = [toolchain.go, "tool", "trace", f"-d={mode}", os.fspath(trace)]
-    return _run(command, toolchain.environment)
+    return run_process(command, toolchain.environment)
 
 
-def _run(command: list[str], environment: dict[str, str]) -> Run:
+def run_process(command: list[str], environment: dict[str, str]) -> Run:
+    """Run a process and measure it; what it prints first, if that is a number, is its events."""
     with tempfile.TemporaryFile() as output:
         began = time.monotonic()
         process = subprocess.Popen(command, stdout=output, env=environment, cwd=_ROOT)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flightrec.tables.goroutines import Goroutines
-from flightrec.tables.interning import Interner, Row
+from flightrec.tables.interning import Row
 from flightrec.tables.numbers import int64
 from flightrec.tables.text import valid_text
 from flightrec.trace.events import Log, RegionBegin, RegionEnd, TaskBegin, TaskEnd
 from flightrec.trace.python import is_region
+from flightrec.trace.stacks import Stack
 
 __all__ = ["Annotations"]
 
@@ -15,34 +19,49 @@ __all__ = ["Annotations"]
 class Annotations:
     """Makes the rows of ``tasks``, ``regions`` and ``logs``; an open one has none yet."""
 
-    def __init__(self, goroutines: Goroutines, interner: Interner) -> None:
+    def __init__(self, goroutines: Goroutines, stack_number: Callable[[Stack], Any]) -> None:
         self.tasks: list[Row] = []
         self.regions: list[Row] = []
         self.logs: list[Row] = []
         self._number = goroutines.number
-        self._stack = interner.stack
-        # All of an open task's and region's row that is known at its begin.
-        self._open_tasks: dict[int, TaskBegin] = {}
-        self._begun_stacks: dict[int, int | None] = {}
+        self._stack = stack_number
+        # All of an open task's and region's row that is known at its begin. Of a task: its name,
+        # parent, begin, goroutine and stack.
+        self._open_tasks: dict[int, tuple[str, int | None, int, int | None, Any]] = {}
+        self._region_stacks: dict[int | None, bool] = {}
         self._open_regions: dict[int | None, list[Row]] = {}
         # By the task that stands for one.
         self._task_regions: dict[int, Row] = {}
 
     def task_begin(self, event: TaskBegin) -> None:
         """A task begins, or a region that stands as one: of a coroutine of Python."""
-        if is_region(event):
+        stack = self._stack(event.stack)
+        if self._is_region(event, stack):
             row = (
                 self._number(event.goroutine),
                 int64(event.parent or 0),
                 valid_text(event.name),
                 0,
                 event.time,
-                self._stack(event.stack),
+                stack,
             )
             self._task_regions[event.task] = row
             return
-        self._open_tasks[event.task] = event._replace(goroutine=self._number(event.goroutine))
-        self._begun_stacks[event.task] = self._stack(event.stack)
+        time, goroutine, _, _, _, _, task, parent, name = event
+        self._open_tasks[task] = (
+            valid_text(name),
+            int64(parent),
+            time,
+            self._number(goroutine),
+            stack,
+        )
+
+    def _is_region(self, event: TaskBegin | TaskEnd, stack: int | None) -> bool:
+        """Whether a task stands for a region; its stack, of this number, says so."""
+        known = self._region_stacks.get(stack)
+        if known is None:
+            known = self._region_stacks[stack] = is_region(event)
+        return known
 
     def task_end(self, event: TaskEnd, window_begin: int) -> None:
         """A task ends: for the first time, or it began before the trace."""
@@ -52,22 +71,30 @@ class Annotations:
             *row, begin, stack = region
             self.regions.append((*row, begin, event.time, False, False, stack))
             return
-        if task not in self._open_tasks and is_region(event):
-            return  # It began before the trace, and nothing says what it was called.
-        begun = self._open_tasks.pop(task, None)
+        at = self._stack(event.stack)
+        found = self._open_tasks.pop(task, None)
+        if found is None:
+            if self._is_region(event, at):
+                return  # It began before the trace, and nothing says what it was called.
+            found = (valid_text(event.name), int64(event.parent), window_begin, None, None)
+            before = True
+        else:
+            before = False
+        name, parent, begin, goroutine, begin_stack = found
+        ender = self._number(event.goroutine)
         self.tasks.append(
             (
                 int64(task),
-                valid_text(event.name),
-                int64(event.parent if begun is None else begun.parent),
-                window_begin if begun is None else begun.time,
+                name,
+                parent,
+                begin,
                 event.time,
-                begun is None,
+                before,
                 False,
-                None if begun is None else begun.goroutine,
-                self._number(event.goroutine),
-                self._begun_stacks.pop(task, None),
-                self._stack(event.stack),
+                goroutine,
+                ender,
+                begin_stack,
+                at,
             )
         )
 
@@ -118,22 +145,9 @@ class Annotations:
 
     def finish(self, end: int) -> None:
         """The trace ends: rows for what is open."""
-        for task, begun in self._open_tasks.items():
-            self.tasks.append(
-                (
-                    int64(task),
-                    valid_text(begun.name),
-                    int64(begun.parent),
-                    begun.time,
-                    end,
-                    False,
-                    True,
-                    begun.goroutine,
-                    None,
-                    self._begun_stacks[task],
-                    None,
-                )
-            )
+        for task, (name, parent, begin, goroutine, stack) in self._open_tasks.items():
+            left = (name, parent, begin, end, False, True, goroutine, None, stack, None)
+            self.tasks.append((int64(task), *left))
         self._open_tasks.clear()
         for goid in list(self._open_regions):
             self.goroutine_end(goid, end)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from flightrec.tables.annotations import Annotations
 from flightrec.tables.eventrows import event_row
 from flightrec.tables.goroutines import Goroutines
-from flightrec.tables.interning import Interner, Row
+from flightrec.tables.interning import Interner, KnownStacks, Row
 from flightrec.tables.numbers import int64
 from flightrec.tables.procs import Procs
 from flightrec.tables.ranges import Ranges
@@ -31,7 +31,7 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
-from flightrec.trace.stacks import NO_STACK, Stack
+from flightrec.trace.stacks import NO_STACK
 from flightrec.trace.states import GoState, ProcState
 
 __all__ = ["PROC_LOST", "TableBuilder"]
@@ -64,13 +64,15 @@ class TableBuilder:
         self.events = 0
         self.wall_offset: int | None = None
         self._interner = interner
+        self._stacks = KnownStacks(interner, null)
+        self._stack = self._stacks.number
         self._goroutines = Goroutines()
         self._states: list[Row] = []
         self._gone: list[Row] = []
         self._wakeups: list[Row] = []
         self._procs = Procs()
-        self._ranges = Ranges(self._goroutines, interner)
-        self._annotations = Annotations(self._goroutines, interner)
+        self._ranges = Ranges(self._goroutines, self._stack)
+        self._annotations = Annotations(self._goroutines, self._stack)
         self._metrics: list[Row] = []
         self._samples: list[Row] = []
         self._generations: list[Row] = []
@@ -81,10 +83,6 @@ class TableBuilder:
         # Which goroutine is in a syscall with a P, and the P of those that have lost it.
         self._syscalling: dict[int | None, int | None] = {}
         self._lost: dict[int | None, int | None] = {}
-        # Stacks by identity, which is much cheaper than by their frames. An id is one object's
-        # only while that lives, and a generation's stacks live as long as it is read.
-        self._stack_ids: dict[int, Any] = {}
-        self._alive: list[Stack] = []
         self._reasons: dict[str, str] = {}
         self._generation: tuple[Generation, int] | None = None
         self._ended: Generation | None = None
@@ -104,7 +102,6 @@ class TableBuilder:
             TaskBegin: self._annotations.task_begin,
             TaskEnd: lambda event: self._annotations.task_end(event, self._first),
         }
-        self._forget_stacks()
 
     @property
     def _first(self) -> int:
@@ -139,7 +136,7 @@ class TableBuilder:
         handlers = self._handlers
         goroutines = self._goroutines
         unnamed, unstarted, again = goroutines.unnamed, goroutines.unstarted, goroutines.again
-        states, stacks, reasons = self._open, self._stack_ids, self._reasons
+        states, stacks, reasons = self._open, self._stacks.by_id, self._reasons
         null, no = self._null, self._no
         syscalling, lost = self._syscalling, self._lost
         close, wakeup = self._states.append, self._wakeups.append
@@ -304,18 +301,6 @@ class TableBuilder:
         known = self._reasons[reason] = valid_text(reason)
         return known
 
-    def _stack(self, stack: Stack) -> Any:
-        if id(stack) not in self._stack_ids:
-            number = self._interner.stack(stack)
-            self._stack_ids[id(stack)] = self._null if number is None else number
-            self._alive.append(stack)
-        return self._stack_ids[id(stack)]
-
-    def _forget_stacks(self) -> None:
-        self._alive.clear()
-        self._stack_ids.clear()
-        self._stack_ids[id(NO_STACK)] = self._null
-
     def _proc(self, event: ProcTransition) -> None:
         self._procs.transition(event, self._first)
         if event.to_state is ProcState.IDLE and event.from_state is not ProcState.IDLE:
@@ -336,7 +321,7 @@ class TableBuilder:
         generation = event.generation
         if self.wall_offset is None:
             self.wall_offset = generation.wall_time_ns(0)
-        self._forget_stacks()
+        self._stacks.forget()
         # The last sync event is of the generation that ends.
         self._generation = None if generation is self._ended else (generation, event.time)
 

@@ -8,7 +8,7 @@ from flightrec.tables.text import valid_text
 from flightrec.trace.program import is_program_frame
 from flightrec.trace.stacks import NO_STACK, Frame, Stack
 
-__all__ = ["Interner", "Row"]
+__all__ = ["Interner", "KnownStacks", "Row"]
 
 #: The values of a table's row, in the order of its columns.
 Row: TypeAlias = tuple[Any, ...]
@@ -55,3 +55,36 @@ class Interner:
             line = min(line, (1 << 63) - 1)  # A number from a file may be any.
             self.frames.append((number, valid_text(function), valid_text(file), line, program))
         return number
+
+
+class KnownStacks:
+    """The numbers of a generation's stacks by their identity: much cheaper than by their frames.
+
+    An id is one object's only while that lives, so the stacks are kept until they are forgotten.
+    *null* is the number of the empty one.
+    """
+
+    __slots__ = ("_alive", "_interner", "_null", "by_id")
+
+    def __init__(self, interner: Interner, null: Any) -> None:
+        self.by_id: dict[int, Any] = {}
+        self._alive: list[Stack] = []
+        self._interner = interner
+        self._null = null
+        self.forget()
+
+    def number(self, stack: Stack) -> Any:
+        """A stack's number."""
+        try:
+            return self.by_id[id(stack)]
+        except KeyError:
+            number = self._interner.stack(stack)
+            self._alive.append(stack)
+            found = self.by_id[id(stack)] = self._null if number is None else number
+            return found
+
+    def forget(self) -> None:
+        """The generation ends."""
+        self._alive.clear()
+        self.by_id.clear()
+        self.by_id[id(NO_STACK)] = self._null

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flightrec.tables.goroutines import Goroutines
-from flightrec.tables.interning import Interner, Row
+from flightrec.tables.interning import Row
 from flightrec.tables.numbers import int64
 from flightrec.tables.text import valid_text
 from flightrec.trace.events import RangeActive, RangeBegin, RangeEnd, Resource, ResourceKind
+from flightrec.trace.stacks import Stack
 
 __all__ = ["Ranges"]
 
@@ -14,10 +18,10 @@ __all__ = ["Ranges"]
 class Ranges:
     """Makes the rows of ``ranges``; an open one has none yet."""
 
-    def __init__(self, goroutines: Goroutines, interner: Interner) -> None:
+    def __init__(self, goroutines: Goroutines, stack_number: Callable[[Stack], Any]) -> None:
         self.rows: list[Row] = []
         self._number = goroutines.number
-        self._stack = interner.stack
+        self._stack = stack_number
         # By what it is a range of, and its name: goroutine, proc, begin, began before, stack.
         self._open: dict[tuple[Resource, str], Row] = {}
 

@@ -1,0 +1,118 @@
+"""What tables, SQLite and Perfetto cost beside the reader: ``python -m bench.bench_tables``.
+
+Real traces are made with the Go toolchain on PATH. Every contender runs in a process of its own;
+rounds go through all of them in turn, and medians of CPU time are compared, as the wall clock says
+little on a machine that does other things too. ``tables`` makes all rows and drops them; what
+``sqlite`` and ``perfetto`` take beyond it is the writing. The bar of issue 15 is that making
+the tables takes at most 1.5 times as long as ``trace.read``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from bench.bench_trace_reader import Run, run_process
+from bench.table import text_table
+from tests.trace.toolchains import toolchains
+from tests.trace.tracemaker import Scenario, TraceMaker
+
+_MIB: Final = 1 << 20
+_BAR: Final = 1.5
+
+_BEGIN: Final = "import gc, sys, os; gc.disable(); file, out = sys.argv[1:]; "
+
+#: Each as the command line does it: without the cyclic garbage collector.
+_CONTENDERS: Final = {
+    "start": "import flightrec.tables, flightrec.sql, flightrec.export.perfetto; n = 0",
+    "read": "from flightrec import trace; n = sum(map(len, trace.read(file).chunks()))",
+    "tables": "from flightrec.tables import read_tables\n"
+    "n = sum(len(c.rows('snapshots')) for c in read_tables(file))",
+    "sqlite": "from flightrec.sql import to_sqlite; to_sqlite(file, out); n = os.stat(out).st_size",
+    "perfetto": "from flightrec.export.perfetto import *\n"
+    "from flightrec.tables import read_tables\n"
+    "with open(out, 'wb') as f: write_perfetto(read_tables(file, PERFETTO_TABLES), f)\n"
+    "n = os.stat(out).st_size",
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print a table; 1 if the bar is missed, 2 where there is no Go toolchain."""
+    parser = argparse.ArgumentParser(prog="python -m bench.bench_tables", description=__doc__)
+    parser.add_argument("--size", type=int, default=10, help="trace size in MiB (%(default)s)")
+    parser.add_argument("--rounds", type=int, default=3, help="runs of each (%(default)s)")
+    parser.add_argument("--workloads", default="pingpong,http", help="a trace of each")
+    parser.add_argument("--json", type=Path, help="write every value to this file")
+    options = parser.parse_args(arguments)
+    if not toolchains():
+        print("bench: needs a Go toolchain", file=sys.stderr)
+        return 2
+    results = {}
+    with tempfile.TemporaryDirectory() as folder:
+        maker = TraceMaker(Path(folder))
+        for name in options.workloads.split(","):
+            trace = Path(folder) / f"{name}.trace"
+            size = int(options.size * 0.97 * _MIB)
+            maker.record(toolchains()[-1], Scenario(name, 120_000, size), trace)
+            results[name] = _measure(trace, options.rounds)
+    print(_table(results))
+    if options.json is not None:
+        options.json.write_text(json.dumps(results, indent=2) + "\n")
+    return int(any(result["tables"]["times_read"] > _BAR for result in results.values()))
+
+
+def _measure(trace: Path, rounds: int) -> dict[str, Any]:
+    runs: dict[str, list[Run]] = {name: [] for name in _CONTENDERS}
+    for number in range(rounds + 1):  # the first round warms up
+        for name, kept in runs.items():
+            out = trace.with_suffix(".out")
+            code = _BEGIN + _CONTENDERS[name] + "\nprint(n)"
+            command = [sys.executable, "-c", code, os.fspath(trace), os.fspath(out)]
+            run = run_process(command, dict(os.environ))
+            out.unlink(missing_ok=True)
+            if number:
+                kept.append(run)
+            print(f"{trace.name}: {name} {run.cpu:.2f} s CPU", file=sys.stderr, flush=True)
+    start = statistics.median(run.cpu for run in runs["start"])
+    cpu = {name: statistics.median(run.cpu for run in kept) - start for name, kept in runs.items()}
+    return {
+        name: {
+            "cpu_s": cpu[name],
+            "times_read": cpu[name] / cpu["read"],
+            "writing_s": max(0.0, cpu[name] - cpu["tables"]),
+            "peak_bytes": max(run.peak for run in kept),
+            "runs_cpu_s": [run.cpu for run in kept],
+            "result": kept[0].events,
+        }
+        for name, kept in runs.items()
+        if name != "start"
+    }
+
+
+def _table(results: dict[str, Any]) -> str:
+    head = ("trace", "contender", "CPU s", "x read", "of it writing", "peak MiB", "output MiB")
+    rows = [
+        (
+            name,
+            contender,
+            f"{found['cpu_s']:.2f}",
+            f"{found['times_read']:.2f}",
+            f"{found['writing_s']:.2f}" if contender in ("sqlite", "perfetto") else "",
+            f"{found['peak_bytes'] / _MIB:.0f}",
+            f"{found['result'] / _MIB:.0f}" if contender in ("sqlite", "perfetto") else "",
+        )
+        for name, result in results.items()
+        for contender, found in result.items()
+    ]
+    return text_table(f"Tables beside the reader, Python {sys.version.split()[0]}", head, rows)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
