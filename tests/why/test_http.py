@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
+import pathlib
 
 import pytest
 
@@ -11,6 +11,7 @@ from flightrec.trace.reader import read
 from flightrec.trace.why import Certainty, StepKind
 from flightrec.trace.why.answer import answer, load
 from flightrec.trace.why.choose import task_subject
+from flightrec.trace.why.path import Path
 from flightrec.trace.why.survey import Survey
 from tests.helpers_go import Judge
 from tests.why.conftest import record
@@ -19,17 +20,18 @@ from tests.why.conftest import record
 _LOAD = {"clients": 16, "requests": 130, "every": 20}
 
 
-def named(path: Path) -> tuple[int, int]:
+def named(path: pathlib.Path) -> tuple[int, int]:
     """Return how many requests were slow, and of how many the slow handler is named first."""
     survey = Survey(waits=False)
     with read(path) as reader:
         for chunk in reader.chunks():
             survey.add(chunk)
     lives = load(path, survey, survey.begin, survey.end)
+    paths = Path(lives)
     slow = [task for task in survey.tasks.values() if task.name == "/slow"]
     right = 0
     for task in slow:
-        explanation = answer(lives, survey, task_subject(survey, task))
+        explanation = answer(lives, survey, task_subject(survey, task), path=paths)
         subject = explanation.subject
         assert sum(step.duration_ns for step in explanation.steps) == subject.duration_ns
         first = explanation.causes[0]
@@ -44,7 +46,7 @@ def named(path: Path) -> tuple[int, int]:
 @pytest.mark.matrix
 @pytest.mark.parametrize(("fresh", "least"), [(False, 0.95), (True, 0.8)], ids=["kept", "fresh"])
 def test_slow_handler(
-    fresh: bool, least: float, why_library: Path, tmp_path: Path, judge: Judge
+    fresh: bool, least: float, why_library: pathlib.Path, tmp_path: pathlib.Path, judge: Judge
 ) -> None:
     """Of 16 clients' slow requests, nearly all name the handler: 95 of 100, 80 with fresh ones.
 

@@ -97,8 +97,10 @@ def log_subject(survey: Survey, message: str) -> Subject:
     return Subject(SubjectKind.LOG, message, None, log.goroutine, survey.begin, log.time)
 
 
-def answer(lives: Lives, survey: Survey, subject: Subject, broken: str = "") -> Explanation:
-    """The explanation of a subject."""
+def answer(
+    lives: Lives, survey: Survey, subject: Subject, broken: str = "", path: Path | None = None
+) -> Explanation:
+    """The explanation of a subject. Several of one trace may share a path."""
     goid = subject.goid
     if subject.kind is SubjectKind.TASK and subject.id is not None:
         moments = lives.tasks.get(subject.id)
@@ -110,7 +112,7 @@ def answer(lives: Lives, survey: Survey, subject: Subject, broken: str = "") -> 
         note = "no goroutine is known to have worked on it."
         return Explanation(subject, (), (), (), (note,), survey.begin, broken)
     builder = Builder()
-    path = Path(lives)
+    path = path or Path(lives)
     builder.add(path.walk(goid, subject.begin_ns, subject.end_ns))
     parts, steps, causes = builder.parts(lambda wait: _sharers(lives, wait))
     return Explanation(subject, steps, parts, causes, _limits(causes), survey.begin, broken)

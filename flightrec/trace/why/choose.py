@@ -22,6 +22,9 @@ _WAIT_TIMES: Final = 10
 _WAIT_LEAST: Final = 10_000_000
 _OTHERS: Final = 4
 
+_LOCK: Final = "sync"
+_NETWORK: Final = "network"
+
 
 class NotInTraceError(FlightRecorderError, LookupError):
     """The trace does not have what was to be explained.
@@ -121,22 +124,31 @@ def _task(survey: Survey) -> Subject | None:
 
 
 def _wait(survey: Survey) -> Subject | None:
-    found: list[tuple[int, Subject]] = []
+    found: list[tuple[int, int, Subject]] = []
     for kind in survey.program_kinds():
         place = place_of(kind.longest.stack) if kind.longest.stack is not None else None
         name = f"{kind.reason} at {place.function}" if place is not None else kind.reason
-        _judge(found, kind, SubjectKind.WAIT, name)
-    _judge(found, survey.delays, SubjectKind.DELAY, "ready to run")
-    _judge(found, survey.pauses, SubjectKind.PAUSE, "stop-the-world")
-    return max(found, key=lambda entry: entry[0])[1] if found else None
+        # Locks are meant to be short. To wait for the network may only mean to have no work.
+        rank = {_LOCK: 2, _NETWORK: 0}.get(kind.reason, 1)
+        _judge(found, kind, SubjectKind.WAIT, name, rank)
+    _judge(found, survey.delays, SubjectKind.DELAY, "ready to run", 1)
+    _judge(found, survey.pauses, SubjectKind.PAUSE, "stop-the-world", 1)
+    return max(found, key=lambda entry: entry[:2])[2] if found else None
 
 
-def _judge(found: list[tuple[int, Subject]], kind: Kind, what: SubjectKind, name: str) -> None:
+def _judge(
+    found: list[tuple[int, int, Subject]], kind: Kind, what: SubjectKind, name: str, rank: int
+) -> None:
+    """Add the longest of a kind to what stands out, if it does."""
     longest, others = kind.longest, kind.usual()
-    if longest.goid is None or others.count < _OTHERS:
+    if longest.goid is None or longest.ns < _WAIT_LEAST:
         return
-    if longest.ns < _WAIT_LEAST or longest.ns < _WAIT_TIMES * max(others.p90_ns, 1):
+    few = others.count < _OTHERS
+    if few and rank < 2:
         return
+    if not few and longest.ns < _WAIT_TIMES * max(others.p90_ns, 1):
+        return
+    count = others.count + 1
     subject = Subject(
         what,
         name,
@@ -144,10 +156,10 @@ def _judge(found: list[tuple[int, Subject]], kind: Kind, what: SubjectKind, name
         longest.goid,
         longest.begin,
         longest.end,
-        usual=others,
-        why=f"the longest of {others.count + 1} of its kind",
+        usual=None if few else others,
+        why=f"the longest of {count} of its kind" if count > 1 else "the only one of its kind",
     )
-    found.append((longest.ns - others.median_ns, subject))
+    found.append((rank, longest.ns - (0 if few else others.median_ns), subject))
 
 
 def _nothing(survey: Survey) -> Subject:

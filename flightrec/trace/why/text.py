@@ -94,7 +94,10 @@ def _subject(subject: Subject) -> str:
     elif subject.kind is SubjectKind.LOG:
         name = f"Until {subject.name!r} was logged by goroutine {subject.goid}"
     else:
-        name = f"Goroutine {subject.goid}, {subject.name}"
+        what = {SubjectKind.WAIT: "A wait", SubjectKind.DELAY: "A delay"}.get(
+            subject.kind, "A pause"
+        )
+        name = f"{what} of goroutine {subject.goid} ({subject.name})"
     if subject.began_before:
         name += ", begun before the window"
     if not subject.complete:

@@ -79,6 +79,6 @@ func quickHandler(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "quick
 
 //go:noinline
 func slowHandler(w http.ResponseWriter, _ *http.Request) {
-	time.Sleep(20 * time.Millisecond)
+	time.Sleep(50 * time.Millisecond)
 	fmt.Fprint(w, "slow")
 }
