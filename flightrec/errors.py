@@ -66,7 +66,7 @@ class SnapshotActiveError(FlightRecorderError):
 
 
 class EmptySnapshotError(FlightRecorderError):
-    """A snapshot without a generation was to be written: it would be no trace to look at."""
+    """No generation of the trace is complete yet, or none fits: there is nothing to snapshot."""
 
 
 class RuleError(FlightRecorderError, ValueError):

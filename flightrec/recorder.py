@@ -11,7 +11,7 @@ from typing import get_args
 
 from flightrec.errors import (
     AlreadyEnabledError,
-    FlightRecorderError,
+    EmptySnapshotError,
     NotEnabledError,
     SnapshotActiveError,
 )
@@ -287,8 +287,8 @@ class FlightRecorder(Steering):
         :raises SnapshotActiveError: another ``write_to`` is in progress; use its result.
         :raises TimeoutError: the flush takes too long.
         :raises OSError: it cannot be written; of a path nothing is left behind.
-        :raises FlightRecorderError: there is nothing to write yet, and the path keeps what it had;
-            or the recording has ended for this error.
+        :raises EmptySnapshotError: there is nothing to write yet; a path keeps what it had.
+        :raises FlightRecorderError: the recording has ended for this error.
         """
         recording = self._started()
         if self._writing.locked():
@@ -298,11 +298,6 @@ class FlightRecorder(Steering):
         # Between the look and this another thread may have begun: then this call came after it.
         with self._writing:
             snapshot = self._take(recording, last, flush, timeout)
-            if not snapshot.generations:
-                raise FlightRecorderError(
-                    "there is nothing to write: no generation of the trace is complete yet. Leave "
-                    "out flush=False, or wait for a second."
-                )
             # Not returned from in here: an exception between the call and the return would not
             # pass through the with statement.
             written = snapshot.write_to(file)
@@ -316,7 +311,7 @@ class FlightRecorder(Steering):
         Callers at the same time share a flush, and all snapshots share the window's memory.
 
         The parameters and errors are :meth:`write_to`'s; it never raises SnapshotActiveError. With
-        ``flush=False`` it may be empty, and neither waits for a lock nor for the Go runtime.
+        ``flush=False`` it waits neither for a lock nor for the Go runtime.
         """
         return self._take(self._started(), last, flush, timeout)
 
@@ -335,13 +330,16 @@ class FlightRecorder(Steering):
             hold, now_ns = recording.hold(), self._runtime.now_ns()
             # There may be nothing with strict=True: the generation that the flush ended had
             # outgrown the ceiling. The next one may be smaller.
-            if hold.generations or not flush:
+            if hold.generations:
                 break
         else:
-            raise FlightRecorderError(
+            raise EmptySnapshotError(
                 "there is nothing to snapshot: each generation of the trace by itself outgrows the "
                 f"window's ceiling of {recording.options.ceiling} bytes (many goroutines announce "
                 "themselves in every one). Use a larger max_bytes, or strict=False."
+                if flush
+                else "there is nothing to snapshot: no generation of the trace is complete yet. "
+                "Leave out flush=False, or wait for a second."
             )
         if last is not None:
             kept = newest(tuple(hold.generations), since_ns=now_ns - int(last * 1e9))

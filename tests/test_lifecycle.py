@@ -81,7 +81,7 @@ def take():
         while True:
             recorder.snapshot()
             taken.set()
-    except flightrec.FlightRecorderError:
+    except flightrec.NotEnabledError:
         pass  # it was stopped
 thread = threading.Thread(target=take, daemon={daemon})
 thread.start()
@@ -163,10 +163,10 @@ def test_recorder_that_is_thrown_away(child: Child) -> None:
 import gc
 del recorder
 gc.collect()
-try:
-    flightrec.FlightRecorder(runtime).start()
-except flightrec.AlreadyEnabledError:
-    pass
+assert runtime.cdll.flightrec_session_count() == 1
+with flightrec.FlightRecorder(runtime) as another:
+    assert another.snapshot().generations
+assert runtime.cdll.flightrec_session_count() == 1
 """
     )
 
@@ -490,6 +490,7 @@ def test_signal_handler_interrupts_a_snapshot(child: Child) -> None:
         + """
 import io
 handled = []
+recorder.snapshot()
 def handler(*_):
     handled.append(recorder.snapshot(flush=False))
     recorder.stats()

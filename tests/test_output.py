@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 import flightrec
-from flightrec import output
 from flightrec.output import write_file, write_path
 from tests.conftest import MakeRecorder
 from tests.helpers import DEADLINE, Child, Thread
@@ -461,8 +460,3 @@ def test_writing_does_not_need_the_gil_of_others(
     leave.set()
     assert writing.result() > 16
     recorder.stop()
-
-
-def test_pieces_limit() -> None:
-    """One call of the system is given no more pieces than it takes."""
-    assert output._PIECES >= 16

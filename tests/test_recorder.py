@@ -13,6 +13,7 @@ import pytest
 import flightrec
 from flightrec import (
     AlreadyEnabledError,
+    EmptySnapshotError,
     FlightRecorderError,
     NotEnabledError,
     SnapshotActiveError,
@@ -407,10 +408,11 @@ def test_recording_goes_on_during_a_snapshot(recorder: flightrec.FlightRecorder)
 
 
 def test_no_flush(make_recorder: MakeRecorder) -> None:
-    """Without a flush a snapshot has the complete generations only, at first none at all."""
+    """Without a flush a snapshot has the complete generations only; at first there is none."""
     recorder = make_recorder(min_age=1000)
     recorder.start()
-    assert recorder.snapshot(flush=False).generations == ()
+    with pytest.raises(EmptySnapshotError, match="no generation of the trace is complete yet"):
+        recorder.snapshot(flush=False)
     whole = recorder.snapshot()
     assert recorder.snapshot(flush=False).generations == whole.generations
     file = io.BytesIO()
@@ -423,13 +425,21 @@ def test_flush_timeout(go_child: Child) -> None:
     """A flush that takes too long is a TimeoutError, and the recorder records on."""
     done = go_child.run(
         """
+        from flightrec.ring import retain
         runtime = flightrec.load()
-        recorder = flightrec.FlightRecorder(runtime, max_bytes=256 << 10)
+        leave = threading.Event()
+
+        def policy(*arguments, **limits):
+            assert leave.wait(50)
+            return retain(*arguments, **limits)
+
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=256 << 10, policy=policy)
         with recorder:
             try:
                 recorder.snapshot(timeout=0)
             except TimeoutError as exc:
                 print(exc)
+            leave.set()
             print(len(recorder.snapshot(timeout=50).generations) > 0)
         """
     )

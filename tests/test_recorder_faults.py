@@ -95,6 +95,7 @@ def whole(at, prepare, act):
 def started():
     if not recorder.enabled:
         recorder.start()
+        recorder.snapshot()
 
 def stopped():
     if recorder.enabled:
@@ -310,9 +311,9 @@ def test_nothing_to_write_is_an_error(make_recorder: MakeRecorder, tmp_path: Pat
     written = recorder.write_to(path)
     recorder.stop()
     recorder.start()
-    with pytest.raises(FlightRecorderError, match="nothing to write"):
+    with pytest.raises(flightrec.EmptySnapshotError, match="no generation"):
         recorder.write_to(path, flush=False)
-    with pytest.raises(FlightRecorderError, match="nothing to write"):
+    with pytest.raises(flightrec.EmptySnapshotError, match="no generation"):
         recorder.write_to(io.BytesIO(), flush=False)
     recorder.stop()
     assert path.stat().st_size == written

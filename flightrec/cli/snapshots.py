@@ -152,19 +152,15 @@ class SnapshotWriter:
             return snapshot
 
     def _take(self) -> Snapshot:
-        from flightrec import EmptySnapshotError, FlightRecorderError
+        from flightrec import FlightRecorderError
 
         try:
-            snapshot = self._recorder.snapshot(timeout=_FLUSH_SECONDS)
+            return self._recorder.snapshot(timeout=_FLUSH_SECONDS)
         except (FlightRecorderError, TimeoutError) as exc:
             # The recording has ended, or the runtime is stuck: better than nothing.
             snapshot = self._recorder.snapshot(flush=False)
-            if not snapshot.generations:
-                raise
             self._voice.say(f"flightrec: the newest events are missing: {exc}", always=True)
-        if not snapshot.generations:
-            raise EmptySnapshotError("no generation of the trace is complete yet")
-        return snapshot
+            return snapshot
 
     def _tell(self, snapshot: Snapshot, name: str, nbytes: int) -> None:
         reach = _reach(snapshot)

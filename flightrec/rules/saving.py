@@ -40,11 +40,8 @@ def take_snapshot(
     """
     try:
         return recorder.snapshot(last=last, timeout=flush), True
-    except (FlightRecorderError, TimeoutError) as exc:
-        snapshot = recorder.snapshot(last=last, flush=False)
-        if not snapshot.generations:
-            raise FlightRecorderError(f"there is nothing to snapshot yet: {exc}") from exc
-        return snapshot, False
+    except (FlightRecorderError, TimeoutError):
+        return recorder.snapshot(last=last, flush=False), False
 
 
 @dataclass(eq=False)
