@@ -181,11 +181,15 @@ def __getattr__(name: str) -> Any:
         from flightrec.sql import to_sqlite
 
         return to_sqlite
-    # Who only records need not wait for the summaries and explanations to load.
+    # Who only records need not wait for the summaries to load, nor a summary for explanations.
     if name in __all__:
-        from flightrec.trace import summary, why
+        from flightrec.trace import summary
 
-        return getattr(why if name in why.__all__ else summary, name)
+        if name in summary.__all__:
+            return getattr(summary, name)
+        from flightrec.trace import why
+
+        return getattr(why, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

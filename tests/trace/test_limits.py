@@ -6,6 +6,8 @@ import contextlib
 import gc
 import gzip
 import io
+import subprocess
+import sys
 import time
 import tracemalloc
 import zlib
@@ -162,3 +164,16 @@ def test_a_sample_with_an_unknown_stack(later: bool) -> None:
     assert "CPU sample has unknown stack 99" in str(error.value)
     assert "HeapAlloc" not in str(error.value)
     assert not any(isinstance(found, StackSample) for found in got)
+
+
+def test_a_summary_does_not_load_explanations() -> None:
+    """``flightrec info`` does not wait for modules that it has no use for."""
+    code = (
+        "import sys; from flightrec import trace; trace.Summarizer; trace.outliers; "
+        "print([name for name in sys.modules if name.startswith(('flightrec.trace.why', "
+        "'flightrec.sql', 'flightrec.tables'))])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"

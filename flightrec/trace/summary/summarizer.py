@@ -319,7 +319,7 @@ class Summarizer:
         if self._seen >= self._fold_at:
             self._fold_at = self._seen + _FOLD
             # Counting many together is quickest; but what waits to be counted takes memory.
-            at_least = _FOLD if self._seen < self._fold_all_at else 1
+            at_least = _FOLD // 4 if self._seen < self._fold_all_at else 1
             self._blocking.fold(at_least)
             self._calls.fold(at_least)
             if at_least == 1:
