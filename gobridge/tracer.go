@@ -26,14 +26,16 @@ type tracer struct {
 	stream
 	replay    bool
 	allocFree bool
-	requests  *os.File        // C writes a byte to the other end for each
-	writer    *os.File        // that end
-	silent    atomic.Bool     // tracing was turned off, or is someone else's
-	flushed   uint64          // the last flush that was answered; control's own
-	joining   []chan struct{} // closed after the next advance; under mu
-	leaving   bool            // the last session leaves, so nobody can join; under mu
-	ended     chan struct{}   // closed when the stream is over
-	retired   chan struct{}   // closed when control has returned
+	requests  *os.File                     // C writes a byte to the other end for each
+	writer    *os.File                     // that end
+	silent    atomic.Bool                  // tracing was turned off, or is someone else's
+	flushed   uint64                       // the last flush that was answered; control's own
+	joining   []chan struct{}              // closed after the next advance; under mu
+	leaving   bool                         // the last session leaves, so nobody can join; under mu
+	program   atomic.Pointer[programTrace] // the program's own trace; set under mu
+	header    []byte                       // the trace's; the trace reader's own
+	ended     chan struct{}                // closed when the stream is over
+	retired   chan struct{}                // closed when control has returned
 }
 
 // tracing is what uses the runtime's tracer. The lock is held while that is started, or joined.
@@ -63,29 +65,69 @@ func openSession(options sessionOptions) (session uint64, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := t.startTracing(); err != nil {
+	if err := t.begin(); err != nil {
 		closeSession(session)
-		t.discard(err)
 		return 0, err
 	}
-	tracing.tracer = t
-	t.run()
 	nameThreads()
 	return session, nil
 }
 
+// openProgramTrace has the program's own trace begin: with the next generation of a tracer that
+// runs, or with one that it starts.
+func openProgramTrace(p *programTrace) error {
+	tracing.mu.Lock()
+	defer tracing.mu.Unlock()
+	if t := tracing.tracer; t != nil {
+		if t.joinProgram(p) {
+			return nil
+		}
+		<-t.retired
+		tracing.tracer = nil
+	}
+	t, err := newEmptyTracer(sessionOptions{})
+	if err != nil {
+		return err
+	}
+	p.tracer = t
+	t.program.Store(p)
+	return t.begin()
+}
+
+// begin starts the runtime's tracer for a new tracer. tracing.mu is held.
+func (t *tracer) begin() error {
+	if err := t.startTracing(); err != nil {
+		t.discard(err)
+		return err
+	}
+	tracing.tracer = t
+	t.run()
+	return nil
+}
+
 // newTracer makes a tracer with its first session.
 func newTracer(options sessionOptions) (t *tracer, session uint64, err error) {
+	if t, err = newEmptyTracer(options); err != nil {
+		return nil, 0, err
+	}
+	if session, err = t.add(options); err != nil {
+		t.discard(err)
+	}
+	return t, session, err
+}
+
+// newEmptyTracer makes a tracer without sessions, by the options of the first one.
+func newEmptyTracer(options sessionOptions) (*tracer, error) {
 	requests, writer, err := os.Pipe()
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	native, err := newNativeStream(descriptor(writer))
 	if err != nil {
 		_, _ = requests.Close(), writer.Close()
-		return nil, 0, err
+		return nil, err
 	}
-	t = &tracer{
+	return &tracer{
 		stream:    stream{native: native, words: native.words, wanted: make(chan struct{}, 1)},
 		replay:    options.flags&optionReplay != 0,
 		allocFree: options.flags&optionAllocFree != 0,
@@ -93,11 +135,7 @@ func newTracer(options sessionOptions) (t *tracer, session uint64, err error) {
 		writer:    writer,
 		ended:     make(chan struct{}),
 		retired:   make(chan struct{}),
-	}
-	if session, err = t.add(options); err != nil {
-		t.discard(err)
-	}
-	return t, session, err
+	}, nil
 }
 
 // descriptor returns a file's descriptor and leaves it as it is, non-blocking (unlike Fd).
@@ -147,26 +185,55 @@ func (t *tracer) join(options sessionOptions) (session uint64, err error) {
 		return 0, conflictError{errLateAllocFree}
 	}
 	session, err = t.add(options)
+	if err != nil {
+		t.mu.Unlock()
+		return 0, err
+	}
+	t.joinedLocked()
+	nameThreads()
+	return session, nil
+}
+
+// joinedLocked ends the active generation, so that who has joined begins. It unlocks.
+func (t *tracer) joinedLocked() {
 	advanced := make(chan struct{})
 	t.joining = append(t.joining, advanced)
 	t.mu.Unlock()
-	if err != nil {
-		return 0, err
-	}
 	t.ask()
 	select {
 	case <-advanced:
-		nameThreads()
 	case <-t.retired:
 	}
-	return session, nil
+}
+
+// joinProgram has the program's trace begin with the next generation, and ends the active one. It
+// returns false if the tracer is over.
+func (t *tracer) joinProgram(p *programTrace) bool {
+	t.mu.Lock()
+	if t.over || t.leaving {
+		t.mu.Unlock()
+		return false
+	}
+	p.tracer, p.after = t, t.newest
+	if t.active != nil {
+		p.after = t.active.number
+	}
+	t.program.Store(p)
+	t.joinedLocked()
+	return true
 }
 
 // Write takes one chunk of runtime.ReadTrace. It always reports success: the trace reader would
 // ignore anything else.
 func (t *tracer) Write(chunk []byte) (int, error) {
+	if t.header == nil && len(chunk) >= headerBytes {
+		t.header = append(t.header, chunk[:headerBytes]...)
+	}
 	if err := t.take(chunk); err != nil {
 		t.finish(err)
+	}
+	if p := t.program.Load(); p != nil {
+		p.take(chunk, t.header)
 	}
 	return len(chunk), nil
 }
@@ -211,6 +278,9 @@ func (t *tracer) control() {
 		}
 	}
 	t.stopTracing() // unless that has ended it
+	if p := t.program.Swap(nil); p != nil {
+		p.end()
+	}
 	t.native.deaf()
 	_, _ = t.requests.Close(), t.writer.Close()
 	t.native.put()
@@ -227,23 +297,32 @@ func (t *tracer) serve() {
 			leaving = append(leaving, w)
 		}
 	}
-	t.leaving = len(leaving) == len(t.windows)
+	program := t.program.Load()
+	stops := program != nil && program.leaving
+	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops)
 	joining := t.joining
 	t.joining = nil
 	early := t.active != nil && t.active.asked != 0
 	t.mu.Unlock()
-	if flush == t.flushed && !early && len(leaving) == 0 && len(joining) == 0 {
+	if flush == t.flushed && !early && len(leaving) == 0 && len(joining) == 0 && !stops {
 		return // both ways told of one request, and it was served
 	}
 
 	if flush > t.flushed && !t.replay {
 		nameThreads()
 	}
+	if stops && !t.leaving {
+		program.hold()
+	}
 	if t.leaving {
 		t.stopTracing()
 		t.finish(nil)
-	} else if !t.advance(flush > t.flushed || len(leaving) > 0) {
+	} else if !t.advance(flush > t.flushed || len(leaving) > 0 || stops) {
 		t.finish(errForeignStop)
+	}
+	if stops && !t.leaving {
+		t.program.Store(nil)
+		program.end()
 	}
 	t.mu.Lock()
 	if !t.over {
@@ -299,7 +378,7 @@ func (t *tracer) startTracing() error {
 		}
 		defer restore()
 	}
-	if err := trace.Start(t); err != nil {
+	if err := startTrace(t); err != nil {
 		return conflictError{err}
 	}
 	return nil
@@ -316,7 +395,7 @@ func (t *tracer) stopTracing() {
 		t.finish(errForeignStop)
 		return
 	}
-	trace.Stop()
+	stopTrace()
 }
 
 // addGodebug adds a setting to GODEBUG, and returns what takes it away.

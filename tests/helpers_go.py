@@ -15,6 +15,8 @@ import pytest
 
 import flightrec
 from flightrec.gobuild.bundled import build_bridge
+from flightrec.gobuild.overlays import DEFAULT_OVERLAYS
+from flightrec.gobuild.overlays.program_trace import PROGRAM_TRACE
 from flightrec.toolchain import Toolchain, find_toolchain, parse_version, validate_trace
 from flightrec.trace.python import THREAD_CATEGORY
 from tests.helpers import ROOT
@@ -133,7 +135,9 @@ def build_test_library(
         elif old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
             old.unlink()
     built = folder / f"{os.getpid()}" / library.name
-    build_bridge(built, go, ".", folder=source)
+    # Without this one, so that the program's tracing is in the recorder's way.
+    overlays = [overlay for overlay in DEFAULT_OVERLAYS if overlay is not PROGRAM_TRACE]
+    build_bridge(built, go, ".", folder=source, overlays=overlays)
     built.replace(library)
     shutil.rmtree(built.parent)
     return library

@@ -10,6 +10,7 @@ from flightrec.gobuild.overlays.own_signals import OWN_SIGNALS
 from flightrec.gobuild.overlays.patch import Outcome, Overlay, Patch
 from flightrec.gobuild.overlays.process_end import PROCESS_END
 from flightrec.gobuild.overlays.program_args import PROGRAM_ARGS
+from flightrec.gobuild.overlays.program_trace import PROGRAM_TRACE
 from flightrec.gobuild.overlays.reader_slice import READER_SLICE
 from flightrec.gobuild.overlays.signal_masks import SIGNAL_MASKS
 from flightrec.gobuild.overlays.stack_bounds import STACK_BOUNDS
@@ -34,4 +35,5 @@ DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
     TASK_HOOKS,
     OWN_SIGNALS,
     PROGRAM_ARGS,
+    PROGRAM_TRACE,
 )
