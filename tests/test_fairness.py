@@ -13,15 +13,18 @@ import pytest
 from bench.fairness import CELLS, Cell
 from tests.helpers import Child
 
-#: Mean time of a snapshot and an advance together, ms. On 2 busy CPUs, 4 s a run, the stock runtime
-#: took 360 to 28,500 beside pingpong, with the overlay 90 to 110. In the other cells the stock
-#: runtime is only sometimes as bad (280 to 840, with the overlay 100 to 380): they have a bound.
-LIMITS_MS = (300, 2000, 2000)
+#: What the process may compute, on average, during a snapshot and an advance together, ms:
+#: processor time, so that other processes matter little. Beside pingpong, 4 s a run, the stock
+#: runtime took 360 to 28,500 ms by the clock on 2 CPUs that were otherwise idle enough, with the
+#: overlay 90 to 110. On a machine with 20 other busy processes the stock runtime does not hog
+#: either (120 to 150 ms of processor time, with the overlay 94 to 106). The other cells are held to
+#: a bound.
+LIMITS_MS = (400, 2000, 2000)
 
 MEASURE = """
 import json
 from bench.fairness import CELLS, measure_cell
-found = measure_cell(flightrec.load(), CELLS[int(sys.argv[1])], 4.0)
+found = measure_cell(flightrec.load(), CELLS[int(sys.argv[1])], 4.0, time.process_time)
 print(json.dumps({what: latencies.values for what, latencies in found.items()}))
 """
 

@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
             race=args.race,
             verbose=args.verbose,
             flags=args.build_flag,
+            instrument=args.instrument,
             on_step=activity.begin,
         )
     took = format_duration(time.monotonic() - began)

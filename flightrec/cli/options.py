@@ -29,7 +29,9 @@ def add_go_option(parser: argparse.ArgumentParser) -> None:
 
 
 def add_build_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options of a Go build: as attributes go, godebug, tags, race, verbose, build_flag."""
+    """Add the options of a Go build: as attributes go, godebug, tags, race, verbose,
+    instrument, build_flag.
+    """
     add_go_option(parser)
     parser.add_argument(
         "--godebug",
@@ -46,6 +48,14 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--race", action="store_true", help="build with the race detector")
     parser.add_argument(
         "-v", "--verbose", action="store_true", help="show packages as Go compiles them"
+    )
+    parser.add_argument(
+        "--instrument",
+        type=_tags,
+        default=[],
+        metavar="PKG,…",
+        help="show the work of these standard packages in traces: net/http (requests as tasks, by "
+        "method and route), database/sql (operations as regions)",
     )
     parser.add_argument(
         "--build-flag",

@@ -94,6 +94,7 @@ def _build(args: argparse.Namespace, folder: Path) -> Path:
             race=args.race,
             verbose=args.verbose,
             flags=args.build_flag,
+            instrument=args.instrument,
             on_step=activity.begin,
         ).library
 

@@ -15,7 +15,13 @@ from flightrec.gobuild.fetch import Fetched, fetch_package
 from flightrec.gobuild.goflags import flag_values
 from flightrec.gobuild.modules import view_modules
 from flightrec.gobuild.notfound import looks_published, not_here
-from flightrec.gobuild.overlays import DEFAULT_OVERLAYS, Outcome, apply_overlays
+from flightrec.gobuild.overlays import (
+    DEFAULT_OVERLAYS,
+    INSTRUMENTS,
+    Outcome,
+    Overlay,
+    apply_overlays,
+)
 from flightrec.gobuild.overlays.module_version import linker_setting
 from flightrec.gobuild.package import Kind, Package, find_package, inject_bridge
 from flightrec.toolchain import Toolchain, find_toolchain
@@ -52,6 +58,7 @@ def build(
     race: bool = False,
     verbose: bool = False,
     flags: Sequence[str] = (),
+    instrument: Sequence[str] = (),
     on_step: Callable[[str], None] = lambda step: None,
 ) -> Built:
     """Build a Go package into a shared library that :func:`flightrec.load` can load.
@@ -76,6 +83,8 @@ def build(
     :param race: with the race detector.
     :param verbose: show the names of packages as they are compiled, on standard error.
     :param flags: further flags for ``go build``, such as ``-ldflags=-X main.version=1.2``.
+    :param instrument: standard packages whose work is to be seen in traces: ``net/http`` (requests
+        become tasks, by method and route) and ``database/sql`` (operations become regions).
     :param on_step: is told what begins and may take long: ``downloading x/y@latest``, ``building
         x/y``.
     :raises ToolchainError: no usable Go or C compiler, no such package, or it does not compile;
@@ -83,6 +92,7 @@ def build(
     """
     toolchain = find_toolchain(None if go is None else Path(go))
     toolchain.require_c_compiler()
+    overlays = [*DEFAULT_OVERLAYS, *map(_instrument, instrument)]
     target = Path(output).absolute()
     if target.is_dir():
         raise ToolchainError(f"{output} is a folder; name the library file to write")
@@ -93,15 +103,23 @@ def build(
     if race:
         options.append("-race")
     with tempfile.TemporaryDirectory(prefix="flightrec-build-") as scratch:
-        found, overlays = _build(
-            str(package), target, toolchain, Path(scratch), options, settings, verbose, on_step
+        found, outcomes = _build(
+            str(package),
+            target,
+            toolchain,
+            Path(scratch),
+            options,
+            settings,
+            verbose,
+            on_step,
+            overlays,
         )
     return Built(
         library=target,
         package=found.import_path,
         kind=found.kind,
         toolchain=toolchain,
-        overlays=overlays,
+        overlays=outcomes,
     )
 
 
@@ -114,6 +132,7 @@ def _build(
     godebug: str,
     verbose: bool,
     on_step: Callable[[str], None],
+    overlays: Sequence[Overlay],
 ) -> tuple[Package, tuple[Outcome, ...]]:
     fetched: Fetched | None = None
     if "@" in name and not Path(name).exists():
@@ -134,7 +153,7 @@ def _build(
             raise not_here(name, exc) from exc
         raise
     _refuse_shared_source(package, view.modcache, view.goroot)
-    outcomes = apply_overlays(DEFAULT_OVERLAYS, view, bridge, toolchain)
+    outcomes = apply_overlays(overlays, view, bridge, toolchain)
     injected = inject_bridge(package, view)
     variables = []
     if godebug:
@@ -188,6 +207,15 @@ def _refuse_shared_source(package: Package, modcache: Path, goroot: Path) -> Non
                 f"{package.import_path} is in {shared}, which all Go builds share, so the bridge "
                 "cannot be put in. For a published program, name import/path@version."
             )
+
+
+def _instrument(package: str) -> Overlay:
+    try:
+        return INSTRUMENTS[package]
+    except KeyError:
+        raise ToolchainError(
+            f"flightrec cannot instrument {package}, only {', '.join(INSTRUMENTS)}"
+        ) from None
 
 
 def _godebug_text(settings: Mapping[str, str | int]) -> str:

@@ -5,7 +5,9 @@
 """
 
 from flightrec.gobuild.overlays.apply import apply_overlays, inspect_overlays
+from flightrec.gobuild.overlays.database_sql import DATABASE_SQL
 from flightrec.gobuild.overlays.module_version import MODULE_VERSION
+from flightrec.gobuild.overlays.net_http import NET_HTTP
 from flightrec.gobuild.overlays.own_signals import OWN_SIGNALS
 from flightrec.gobuild.overlays.patch import Outcome, Overlay, Patch
 from flightrec.gobuild.overlays.process_end import PROCESS_END
@@ -18,6 +20,7 @@ from flightrec.gobuild.overlays.task_hooks import TASK_HOOKS
 
 __all__ = [
     "DEFAULT_OVERLAYS",
+    "INSTRUMENTS",
     "Outcome",
     "Overlay",
     "Patch",
@@ -37,3 +40,6 @@ DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
     PROGRAM_ARGS,
     PROGRAM_TRACE,
 )
+
+#: In those that ask for them, by the package that they instrument.
+INSTRUMENTS = {overlay.name: overlay for overlay in (NET_HTTP, DATABASE_SQL)}
