@@ -372,11 +372,7 @@ func (t *tracer) advance(whole bool) bool {
 func (t *tracer) startTracing() error {
 	if t.allocFree {
 		// The runtime looks at this setting when tracing starts and at no other time.
-		restore, err := addGodebug("traceallocfree=1")
-		if err != nil {
-			return err
-		}
-		defer restore()
+		defer addGodebug("traceallocfree=1")()
 	}
 	if err := startTrace(t); err != nil {
 		return conflictError{err}
@@ -396,22 +392,4 @@ func (t *tracer) stopTracing() {
 		return
 	}
 	stopTrace()
-}
-
-// addGodebug adds a setting to GODEBUG, and returns what takes it away.
-func addGodebug(setting string) (restore func(), err error) {
-	before, was := os.LookupEnv("GODEBUG")
-	if before != "" {
-		setting = before + "," + setting
-	}
-	if err := os.Setenv("GODEBUG", setting); err != nil {
-		return nil, err
-	}
-	return func() {
-		if was {
-			_ = os.Setenv("GODEBUG", before)
-		} else {
-			_ = os.Unsetenv("GODEBUG")
-		}
-	}, nil
 }
