@@ -315,6 +315,17 @@ class FlightRecorder(Steering):
         """
         return self._take(self._started(), last, flush, timeout)
 
+    async def snapshot_async(
+        self, *, last: float | None = None, flush: bool = True, timeout: float | None = None
+    ) -> Snapshot:
+        """Take a :meth:`snapshot` while the event loop of ``asyncio`` goes on.
+
+        The parameters and errors are the same. Cancelling it lets go of the snapshot.
+        """
+        from flightrec import aio  # asyncio takes its time to import
+
+        return await aio.snapshot(self, last=last, flush=flush, timeout=timeout)
+
     def _take(
         self, recording: Recording, last: float | None, flush: bool, timeout: float | None
     ) -> Snapshot:

@@ -79,5 +79,11 @@ class Snapshot:
     def __bytes__(self) -> bytes:
         return b"".join(self._pieces())
 
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: a few facts and a small picture."""
+        from flightrec.tables.card import snapshot_card  # reads traces, which few want
+
+        return snapshot_card(bytes(self), self.nbytes)
+
     def __repr__(self) -> str:
         return f"<Snapshot {len(self._hold.generations)} generations, {self.nbytes} bytes>"

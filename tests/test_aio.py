@@ -136,10 +136,10 @@ def test_snapshot(recorder: flightrec.FlightRecorder, judge: Judge) -> None:
     """A snapshot can be awaited, with the options of a snapshot, while the event loop goes on."""
 
     async def main() -> flightrec.Snapshot:
-        snapshots = [aio.snapshot(recorder, timeout=DEADLINE) for _ in range(3)]
+        snapshots = [recorder.snapshot_async(timeout=DEADLINE) for _ in range(3)]
         found, ticks = await beside_ticks(asyncio.gather(*snapshots))
         assert ticks > 1
-        await aio.snapshot(recorder, last=1.0, flush=False)
+        await recorder.snapshot_async(last=1.0, flush=False)
         return found[0]
 
     judge.check(asyncio.run(main()))

@@ -256,3 +256,12 @@ def test_times_compare_with_monotonic_ns(
     logs = [event.time for event in judge.events(snapshot) if event.kind == "Log"]
     for logged, earlier, later in zip(logs, [before, *between], between, strict=False):
         assert earlier - unit <= logged <= later
+
+
+def test_in_a_notebook(recorder: flightrec.FlightRecorder) -> None:
+    """A notebook shows a snapshot as a card with its size and what ran."""
+    recorder.runtime.run("pingpong", pairs=1, duration=0.01)
+    snapshot = recorder.snapshot()
+    card = snapshot._repr_html_()
+    assert card.startswith("<")
+    assert "pingpong" in card
