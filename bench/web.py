@@ -20,14 +20,14 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
 
 
 def microseconds(application: Any) -> float:
-    """Return how long a request takes: the best of three rounds."""
+    """Return how much CPU time a request takes: the best of three rounds."""
     environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/items/17"}
     rounds = []
     for _ in range(3):
-        began = time.perf_counter()
+        began = time.thread_time()
         for _ in range(REQUESTS):
             application(environ, lambda *_: None)
-        rounds.append((time.perf_counter() - began) / REQUESTS * 1e6)
+        rounds.append((time.thread_time() - began) / REQUESTS * 1e6)
     return min(rounds)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import contextlib
-import dataclasses
 import functools
 import logging
 import math
@@ -336,11 +335,15 @@ class RuleEngine:
         return fired
 
     def _try(self, event: Event) -> list[Firing]:
-        if is_forked():
+        runners = self._by_event
+        if not runners or is_forked():
             return []
-        moment = dataclasses.replace(self._moment, now=time.monotonic(), event=event)
+        known = self._moment
+        moment = Moment(
+            now=time.monotonic(), values=known.values, unknown=known.unknown, event=event
+        )
         fired = []
-        for runner in self._by_event:
+        for runner in runners:
             if firing := runner.on_event(moment):
                 fired.append(firing)
                 self._fired(runner, firing)

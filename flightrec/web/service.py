@@ -6,7 +6,7 @@ import contextlib
 import logging
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from flightrec.annotate.tasks import Task, _current_task
@@ -111,15 +111,9 @@ class Request:
         self._task = Task(engine.recorder.runtime._annotations, name, None)
         self.status: int | None = None  #: of the answer, once it is known
 
-    @contextlib.contextmanager
-    def current(self) -> Iterator[None]:
+    def current(self) -> _Current:
         """Have the request's task be the current one during a ``with`` block."""
-        token = _current_task.set(self._task)
-        try:
-            yield
-        finally:
-            with contextlib.suppress(ValueError):
-                _current_task.reset(token)
+        return _Current(self._task)
 
     def answered(self) -> None:
         """The answer is complete: how long it took counts, and rules are tried. Once only."""
@@ -142,6 +136,22 @@ class Request:
         """Everything about the request is done."""
         self.answered()
         self._task.end()
+
+
+class _Current:
+    """A task that is the current one during a ``with`` block."""
+
+    __slots__ = ("_task", "_token")
+
+    def __init__(self, task: Task) -> None:
+        self._task = task
+
+    def __enter__(self) -> None:
+        self._token = _current_task.set(self._task)
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(ValueError):  # left in another context than entered in
+            _current_task.reset(self._token)
 
 
 def _condition(slower_than: float | None, status: int | None) -> Condition | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 import shutil
 import threading
 import time
@@ -18,7 +19,7 @@ from flightrec.rules.engine import RuleEngine
 from flightrec.rules.firing import Firing
 from flightrec.rules.moment import Event
 from flightrec.rules.status import RuleStatus
-from tests.helpers import DEADLINE, running, until
+from tests.helpers import DEADLINE, ROOT, running, until
 from tests.helpers_go import Judge
 from tests.rules.conftest import MakeEngine
 
@@ -147,6 +148,20 @@ def test_refused(engine: RuleEngine, folder: SnapshotDirectory, text: str, sugge
 def test_accepted(engine: RuleEngine, folder: SnapshotDirectory, text: str) -> None:
     """Short names, rates, shares of time and statistics are understood."""
     engine.rule(text, to=folder)
+
+
+def test_rules_in_the_documentation(engine: RuleEngine) -> None:
+    """Every rule in the table of docs/rules.md is one."""
+    page = (ROOT / "docs" / "rules.md").read_text(encoding="utf-8")
+    table = page.partition("| rule | fires when |")[2].partition("\n\n")[0]
+    found = [
+        rule
+        for line in table.splitlines()[2:]
+        for rule in re.findall(r"`([^`]+)`", line.split("|")[1])
+    ]
+    assert len(found) > 15
+    for rule in found:
+        engine.check(rule)
 
 
 def test_every_metric_can_be_read(runtime: flightrec.GoRuntime) -> None:
