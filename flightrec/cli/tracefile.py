@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import gc
-import gzip
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +26,11 @@ def is_gzip(path: Path) -> bool:
 @contextlib.contextmanager
 def unpacked(path: Path) -> Iterator[Path]:
     """A gzip'd trace as a plain file, for Go's tools; it is gone at the end."""
+    # Slow to load, and most commands read traces as they are.
+    import gzip
+    import shutil
+    import tempfile
+
     with tempfile.TemporaryDirectory(prefix="flightrec-") as folder:
         plain = Path(folder) / (path.stem or "trace")
         with gzip.open(path, "rb") as source, plain.open("wb") as target:
