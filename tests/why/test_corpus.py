@@ -11,7 +11,7 @@ import pytest
 from flightrec.trace.why import Certainty, Explanation, SubjectKind, explain
 from tests.helpers import ROOT
 from tests.helpers_go import Judge
-from tests.why.cases import CASES, PYTHON_CASES, Case
+from tests.why.cases import CASES, MODULE_CASES, PYTHON_CASES, Case
 from tests.why.conftest import record
 
 PAGE = ROOT / "docs" / "why.md"
@@ -126,6 +126,8 @@ def test_page(corpus: Path, go_minor: int) -> None:
     for case in (*CASES, *PYTHON_CASES):
         known = case.since <= go_minor
         rows.append(table_row(case, explain(corpus / f"{case.name}.trace") if known else None))
+    # test_modules.py checks these.
+    rows += [table_row(case, None) for case in MODULE_CASES]
     table = "\n".join(rows)
     page = PAGE.read_text(encoding="utf-8")
     found = re.search(r"<!-- corpus -->\n(.*?)\n<!-- end -->", page, re.DOTALL)
