@@ -242,8 +242,11 @@ class SnapshotDirectory:
                 f"the snapshot has {needed} bytes, more than the whole folder may have "
                 f"({self.max_bytes}); use a larger budget, or a smaller window",
             )
+        # In this order: what becomes a snapshot between the two looks is seen by the second.
+        writing = self._being_written()
         kept = self._kept()
-        being_written = self._being_written()
+        done = {k.path.stem for k in kept}
+        being_written = [nbytes for stem, nbytes in writing.items() if stem not in done]
         while kept and (
             len(kept) + len(being_written) + 1 > self.max_files
             or sum(k.nbytes for k in kept) + sum(being_written) + needed > self.max_bytes
@@ -258,11 +261,10 @@ class SnapshotDirectory:
             return Suppressed("max_bytes", "what other processes are writing leaves no room")
         return None
 
-    def _being_written(self) -> list[int]:
+    def _being_written(self) -> dict[str, int]:
         """Return the sizes of what is being written now; remove what a dead process has left."""
-        sizes = []
+        writing = {}
         entries = {entry.name: entry for entry in os.scandir(self.path)}
-        writing = set()
         for name in entries:
             if not (match := _TEMPORARY.fullmatch(name)):
                 continue
@@ -271,8 +273,7 @@ class SnapshotDirectory:
                     if _try_lock(file):
                         (self.path / name).unlink()
                     else:
-                        sizes.append(int(match[2]))
-                        writing.add(match[1])
+                        writing[match[1]] = int(match[2])
         for name, entry in entries.items():
             stem = name.removesuffix(".json")
             alone = _NAME.fullmatch(f"{stem}.trace") and f"{stem}.trace" not in entries
@@ -280,7 +281,7 @@ class SnapshotDirectory:
                 with contextlib.suppress(FileNotFoundError):
                     if time.time() - entry.stat().st_mtime > _LEFT_OVER_SECONDS:
                         (self.path / name).unlink()
-        return sizes
+        return writing
 
     def _reserve(self, rule: str, needed: int) -> tuple[str, Path, IO[bytes]]:
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", rule)[:60].strip("-.") or "rule"

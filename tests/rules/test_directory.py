@@ -189,7 +189,8 @@ def test_several_threads(tmp_path: Path) -> None:
             ticket = directory.admit("r")
             assert isinstance(ticket, Ticket)
             count += isinstance(ticket.save(Bytes(20_000), {}), SavedSnapshot)
-            assert len(directory.snapshots()) <= 3
+            with directory._locked():  # else it changes while it is listed
+                assert len(directory.snapshots()) <= 3
         return count
 
     results = together(4, many)
