@@ -163,9 +163,10 @@ class Watching:
             self._voice.say(f"flightrec: no snapshot for a rule: {exc}", always=True)
 
         for rule in rules.rules:
-            engine.add(
-                engine.rule(rule.when, to=to, on_saved=saved, on_error=failed, **rule.options)
-            )
+            made = engine.rule(rule.when, to=to, on_saved=saved, on_error=failed, **rule.options)
+            if blind := engine.blind_to(made):
+                raise UsageError(f"{rule.when!r} would never fire: {blind}")
+            engine.add(made)
 
     def start(self) -> None:
         """Listen, if that is possible: a run goes on without."""

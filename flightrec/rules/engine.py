@@ -152,18 +152,20 @@ class RuleEngine:
                 raise RuleError(
                     f"there is a rule {rule.name!r} already", rule="", suggestion="give it a name"
                 )
-            self._set((*self._runners, Runner(rule, self._recorder, self._blind_to(rule))))
+            self._set((*self._runners, Runner(rule, self._recorder, self.blind_to(rule))))
             self._start()
         if rule.wishes:
             self._told.wait(_ANSWER_SECONDS)
 
-    def _blind_to(self, rule: Rule) -> str:
+    def blind_to(self, rule: Rule) -> str:
         """Say what keeps a rule from ever firing in this process; empty if nothing does."""
         overlays = self._runtime.overlays
         if rule.needs("task") and "task-hooks" not in overlays:
             return "this library does not tell of tasks in Go: it was not built by flightrec build"
         if (rule.needs("exit") or rule.needs("panic")) and "process-end" not in overlays:
             return "this library does not tell of its end: it was not built by flightrec build"
+        if rule.needs("http") and self.sees_signals and "net/http" not in overlays:
+            return "this program does not tell of requests: build it with --instrument net/http"
         if rule.needs("signal") and not self.sees_signals:
             return "signals are seen under `flightrec run` only"
         return ""

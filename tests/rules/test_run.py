@@ -122,6 +122,7 @@ def test_signal(
     [
         (["--when", "gorutines > 5"], "did you mean goroutines?"),
         (["--when", "panic for 5s"], "remove it"),
+        (["--when", "http slower than 1s"], "--instrument net/http"),
         (["--tail", "1s"], "add --when RULE"),
         (["--rules", "none.toml"], "No such file"),
         (["--when", "panic", "--max-snapshots", "0"], "max_files"),
