@@ -15,8 +15,8 @@ from flightrec.trace.why import explain
 from tests.helpers import ROOT
 from tests.helpers_go import Judge
 from tests.why.cases import MODULE_CASES, Case
+from tests.why.checking import check_cause
 from tests.why.conftest import record
-from tests.why.test_corpus import check_cause
 
 _SQLITE = "sqlite_pool"
 
