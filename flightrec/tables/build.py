@@ -174,7 +174,10 @@ class TableBuilder:
                 if goid in unstarted:
                     goroutines.start(goid, time)
             elif new is waiting:
-                reason = reasons.get(reason) or self._reason(reason)
+                try:
+                    reason = reasons[reason]
+                except KeyError:
+                    reason = self._reason(reason)
                 states[goid] = (number, time, "Waiting", reason, at, null, null, no)
             elif new is runnable:
                 if old is waiting:

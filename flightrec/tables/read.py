@@ -21,7 +21,7 @@ from flightrec.trace.source import Source
 __all__ = ["TableReader", "read_columns", "read_tables"]
 
 # A generation is handed over in parts of about so many events.
-_EVENTS: Final = 1 << 16
+_EVENTS: Final = 1 << 14
 
 
 class TableReader(Iterator[Chunk]):
