@@ -9,6 +9,7 @@ import pytest
 
 import flightrec
 from tests.conftest import MakeRecorder
+from tests.helpers import running, until
 
 both = pytest.mark.parametrize("storage", ["native", "python"])
 
@@ -100,10 +101,8 @@ def test_early_advances(make_recorder: MakeRecorder, storage: str) -> None:
     recorder.start()
     recorder.snapshot()
     assert recorder.stats().early_advances == 0
-    recorder.runtime.run("pingpong", pairs=2, duration=0.1)
-    before = recorder.stats()
+    with running(recorder.runtime, "pingpong", pairs=2, duration=60):
+        until(lambda: recorder.stats().early_advances > 0, "a generation is ended early")
     recorder.snapshot()
-    stats = recorder.stats()
+    assert recorder.stats().total_generations > 1
     recorder.stop()
-    assert before.early_advances > 0
-    assert stats.total_generations > 1
