@@ -58,7 +58,7 @@ def hello(tmp_path_factory: pytest.TempPathFactory) -> Built:
     return build(folder / "src", folder / "libhello.so")
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_ordinary_program(hello: Built) -> None:
     """A program that nobody prepared becomes a library whose main Python can run."""
     assert hello.kind == "program"
@@ -72,7 +72,7 @@ def test_c_abi_is_exported(hello: Built) -> None:
     assert run_python(script, str(hello.library)) == "True\n"
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_old_go_line_keeps_its_meaning(tmp_path: Path) -> None:
     """A module of an older language version keeps its loop variables and GODEBUG defaults."""
     source = """\
@@ -103,7 +103,7 @@ func main() {
     assert run_main(built.library) == "ccc nil\n"
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_relative_replace(tmp_path: Path) -> None:
     """A replace line with a relative path still counts from the user's module."""
     require = "\nrequire example.com/dep v0.0.0\n\nreplace example.com/dep => ../dep\n"
@@ -112,7 +112,7 @@ def test_relative_replace(tmp_path: Path) -> None:
     assert run_main(build(tmp_path / "app", tmp_path / "lib.so").library) == "dep\n"
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_workspace(tmp_path: Path) -> None:
     """In a workspace, the modules that go.work uses and replaces are found."""
     write_tree(tmp_path / "dep", {"go.mod": DEP_GO_MOD, "dep.go": DEP})
@@ -183,7 +183,7 @@ replace (
 """
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_vendored_module(tmp_path: Path, toolchain: Toolchain) -> None:
     """Vendored dependencies are used from the vendor folder, which is all that there is of them."""
     write_tree(tmp_path, VENDORED)
@@ -195,7 +195,7 @@ def test_vendored_module(tmp_path: Path, toolchain: Toolchain) -> None:
     assert fingerprint(app) == before
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_vendored_workspace(tmp_path: Path, toolchain: Toolchain) -> None:
     """A workspace's vendor folder is used, which is all that there is of the dependencies."""
     write_tree(tmp_path, VENDORED)
@@ -240,7 +240,7 @@ func main() {
 """
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_c_shared_package_with_exports(tmp_path: Path) -> None:
     """A c-shared package keeps its own C functions, and its empty main is no workload."""
     write_tree(tmp_path / "src", {"go.mod": GO_MOD, "lib.go": EXPORTS})
@@ -383,7 +383,7 @@ func main() {
 """
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_published_package_knows_its_version(proxy: Path, tmp_path: Path) -> None:
     """A downloaded program's build info has its version and sum from the first variable on."""
     files = {"go.mod": "module example.com/pub\n\ngo 1.20\n", "main.go": PRINTS_VERSION}

@@ -29,7 +29,7 @@ print(json.dumps({what: latencies.values for what, latencies in found.items()}))
 """
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 @pytest.mark.parametrize("cell", CELLS, ids=[cell.name.replace(" ", "-") for cell in CELLS])
 def test_advances_get_their_turn(cell: Cell, go_library: Path) -> None:
     """Snapshots and advances come through beside goroutines that keep waking each other."""

@@ -14,7 +14,7 @@ from tests.helpers import Child
 from tests.helpers_go import Event, Judge
 from tests.helpers_run import PROGRAMS
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.go_versions
 
 
 @pytest.fixture(scope="session")

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers import Child
 from tests.helpers_go import Judge
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.go_versions
 
 
 @pytest.fixture

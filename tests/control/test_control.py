@@ -25,7 +25,7 @@ from flightrec.rules.attach import existing_engine
 from tests.helpers import DEADLINE, ROOT, Child, running, together, until
 from tests.helpers_go import Judge
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.pythons
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.helpers import DEADLINE, ROOT, running, until
 from tests.helpers_go import Judge
 from tests.rules.conftest import MakeEngine
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.pythons
 
 
 def add(engine: RuleEngine, text: str, to: SnapshotDirectory | None, **options: Any) -> None:

@@ -21,7 +21,7 @@ from flightrec.rules.watch import Watch, watch
 from tests.helpers import Thread, together, until
 from tests.helpers_go import Judge
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.pythons
 
 
 @pytest.fixture(autouse=True)

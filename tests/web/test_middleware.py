@@ -25,7 +25,7 @@ from flightrec.web.wsgi import wsgi
 from tests.helpers import Child, together, until
 from tests.helpers_go import Judge
 
-pytestmark = pytest.mark.matrix
+pytestmark = pytest.mark.pythons
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ from tests.why.conftest import record
 PAGE = ROOT / "docs" / "why.md"
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 @pytest.mark.parametrize("case", [*CASES, *PYTHON_CASES], ids=lambda case: case.name)
 def test_cause(case: Case, corpus: Path, go_minor: int, judge: Judge) -> None:
     """The cause that the program was written to have is named first."""
@@ -29,7 +29,7 @@ def test_cause(case: Case, corpus: Path, go_minor: int, judge: Judge) -> None:
     check_cause(explain(path), case)
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 @pytest.mark.parametrize("case", [*CASES, *PYTHON_CASES], ids=lambda case: case.name)
 def test_tiles(case: Case, corpus: Path, go_minor: int) -> None:
     """Steps follow each other without a gap, and parts and causes add up to the whole."""
@@ -50,7 +50,7 @@ def test_tiles(case: Case, corpus: Path, go_minor: int) -> None:
         assert not below or sum(below) == part.ns
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 def test_nothing_stands_out(why_library: Path, tmp_path: Path) -> None:
     """Where all requests take the same, the explanation says that nothing stands out.
 

@@ -43,7 +43,7 @@ def named(path: pathlib.Path) -> tuple[int, int]:
     return len(slow), right
 
 
-@pytest.mark.matrix
+@pytest.mark.go_versions
 @pytest.mark.parametrize(("fresh", "least"), [(False, 0.95), (True, 0.8)], ids=["kept", "fresh"])
 def test_slow_handler(
     fresh: bool, least: float, why_library: pathlib.Path, tmp_path: pathlib.Path, judge: Judge
