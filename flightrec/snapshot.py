@@ -83,7 +83,7 @@ class Snapshot:
         """Return what a notebook shows: a few facts and a small picture."""
         from flightrec.tables.card import snapshot_card  # reads traces, which few want
 
-        return snapshot_card(bytes(self), self.nbytes)
+        return snapshot_card(self, self.nbytes)
 
     def __repr__(self) -> str:
         return f"<Snapshot {len(self._hold.generations)} generations, {self.nbytes} bytes>"
