@@ -62,8 +62,9 @@ void flightrec_generations_hold(const flightrec_generation **generations, size_t
 
 void flightrec_generations_release(const flightrec_generation **generations, size_t count) {
     for (size_t i = 0; i < count; i++) {
-        const flightrec_generation *each = generations[i];
-        generations[i] = NULL;
+        /* Whoever gets the reference releases it: two threads may do so at once. */
+        const flightrec_generation *each =
+            __atomic_exchange_n(&generations[i], NULL, __ATOMIC_ACQ_REL);
         if (each != NULL) {
             flightrec_generation_release(each);
         }

@@ -12,7 +12,7 @@ import pytest
 import flightrec
 from flightrec import AlreadyEnabledError, NotEnabledError, SnapshotActiveError
 from tests.conftest import MakeRecorder
-from tests.helpers import DEADLINE, Thread, running, together
+from tests.helpers import DEADLINE, Child, Thread, running, together
 from tests.helpers_go import Judge
 
 
@@ -162,3 +162,27 @@ def test_everything_at_once(make_recorder: MakeRecorder) -> None:
     assert all(isinstance(outcome, int) for outcome in outcomes), outcomes
     if recorder.enabled:
         recorder.stop()
+
+
+@pytest.mark.matrix
+def test_snapshots_come_and_go_at_once(child: Child) -> None:
+    """Threads that take snapshots and throw them away release each reference once."""
+    child.run(
+        """
+        runtime = flightrec.load()
+        recorder = flightrec.FlightRecorder(runtime, max_bytes=1 << 20)
+        recorder.start()
+
+        def take():
+            for _ in range(400):
+                recorder.snapshot()
+
+        threads = [threading.Thread(target=take) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        recorder.stop()
+        assert runtime.cdll.flightrec_generation_count() == 0
+        """
+    )

@@ -168,8 +168,8 @@ int32_t flightrec_session_hold(uint64_t session, uint64_t number,
 void flightrec_generations_hold(const flightrec_generation **generations, size_t count,
                                 const flightrec_generation **to);
 
-/* Releases count references and sets them to NULL; those that are NULL are passed over. Never
- * fails. */
+/* Releases count references and sets them to NULL; those that are NULL are passed over. Several
+ * threads may do so with the same array at once. Never fails. */
 void flightrec_generations_release(const flightrec_generation **generations, size_t count);
 
 /* With OPTION_REPLAY: hands a chunk to the session as the trace reader would. Not from two threads

@@ -112,6 +112,17 @@ static void *deliver(void *argument) {
     return NULL;
 }
 
+typedef struct {
+    const flightrec_generation **references;
+    size_t count;
+} releasing;
+
+static void *release(void *argument) {
+    releasing *self = argument;
+    flightrec_generations_release(self->references, self->count);
+    return NULL;
+}
+
 /* What Python's threads do. */
 static void *call(void *argument) {
     caller *self = argument;
@@ -130,7 +141,11 @@ static void *call(void *argument) {
                     abort();
                 }
             }
+            pthread_t other; /* two threads release the same references */
+            releasing both = {part, many};
+            pthread_create(&other, NULL, release, &both);
             flightrec_generations_release(part, many);
+            pthread_join(other, NULL);
         }
         uint64_t flush = 0, generation = 0;
         flightrec_session_flush(self->session, &flush, &error);
