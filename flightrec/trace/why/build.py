@@ -235,7 +235,7 @@ class Builder:
             longest = max(nodes, key=lambda node: node.ns)
             place = cause_place(longest.kind, longest.place, longest.instead)
             ns = sum(node.ns for node in nodes)
-            inferred = any(_inferred(node) for node in nodes)
+            inferred = 2 * sum(node.ns for node in nodes if _inferred(node)) >= ns
             causes.append(
                 Cause(
                     longest.kind,

@@ -155,6 +155,7 @@ class Cause:
 
     ``function`` is who is to be looked at: where it ran, slept or waited, and for time that was
     ready or stopped, who ran or stopped the world instead (None if the trace does not say).
+    ``certainty`` is INFERRED if at least half of the time is.
     """
 
     kind: StepKind
