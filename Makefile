@@ -13,7 +13,7 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10 p
 VENV := .venv
 BIN := $(VENV)/bin
 PY := $(BIN)/python
-GO_SOURCES := $(shell find gobridge -name '*.go' -o -name '*.[ch]' -o -name go.mod)
+GO_SOURCES := $(shell find gobridge -name '*.go' -o -name '*.[ch]' -o -name go.mod) $(wildcard flightrec/gobuild/overlays/*.py)
 ARGS ?=
 
 .PHONY: help
