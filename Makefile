@@ -62,6 +62,10 @@ test-matrix: setup ## test with Go 1.22 to 1.27 and with each CPython >= 3.10 fo
 endings: setup ## end processes in every way during everything (ARGS="--python python3.10")
 	$(PY) -m tests.endings $(ARGS)
 
+.PHONY: test-go
+test-go: setup ## run Go's own tests of what flightrec's overlays change
+	$(PY) tools/go_own_tests.py $(ARGS)
+
 .PHONY: lint
 lint: setup ## ruff, mypy --strict, gofmt, go vet
 	$(BIN)/ruff check .

@@ -62,7 +62,7 @@ func programStop() {
 // reader hands it the chunks and never waits for the writer: what that has not taken yet stays in
 // memory, as it would in the runtime's buffers.
 type programTrace struct {
-	tracer  *tracer       // set before the first chunk
+	tracer  *tracer       // set before the first chunk, as is after
 	leaving bool          // the program wants to stop; under tracer.mu
 	written chan struct{} // closed when everything has been written
 

@@ -33,6 +33,7 @@ type tracer struct {
 	joining   []chan struct{}              // closed after the next advance; under mu
 	leaving   bool                         // the last session leaves, so nobody can join; under mu
 	program   atomic.Pointer[programTrace] // the program's own trace; set under mu
+	starting  *programTrace                // the program's own trace that is to begin; under mu
 	header    []byte                       // the trace's; the trace reader's own
 	ended     chan struct{}                // closed when the stream is over
 	retired   chan struct{}                // closed when control has returned
@@ -214,13 +215,26 @@ func (t *tracer) joinProgram(p *programTrace) bool {
 		t.mu.Unlock()
 		return false
 	}
-	p.tracer, p.after = t, t.newest
+	p.tracer, t.starting = t, p
+	t.joinedLocked()
+	return true
+}
+
+// beginProgram has the program's trace begin after an advance. Of the generation that then runs
+// something may have been read already; its trace then begins with the next one, which must have
+// begun when trace.Start returns.
+func (t *tracer) beginProgram(p *programTrace) {
+	t.mu.Lock()
+	p.after = t.newest
+	known := t.inBand && t.active == nil
 	if t.active != nil {
 		p.after = t.active.number
 	}
 	t.program.Store(p)
-	t.joinedLocked()
-	return true
+	t.mu.Unlock()
+	if !known {
+		t.advance(false)
+	}
 }
 
 // Write takes one chunk of runtime.ReadTrace. It always reports success: the trace reader would
@@ -278,9 +292,13 @@ func (t *tracer) control() {
 		}
 	}
 	t.stopTracing() // unless that has ended it
-	if p := t.program.Swap(nil); p != nil {
-		p.end()
+	t.mu.Lock()
+	for _, p := range []*programTrace{t.program.Swap(nil), t.starting} {
+		if p != nil {
+			p.end()
+		}
 	}
+	t.mu.Unlock()
 	t.native.deaf()
 	_, _ = t.requests.Close(), t.writer.Close()
 	t.native.put()
@@ -299,7 +317,9 @@ func (t *tracer) serve() {
 	}
 	program := t.program.Load()
 	stops := program != nil && program.leaving
-	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops)
+	starting := t.starting
+	t.starting = nil
+	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops) && starting == nil
 	joining := t.joining
 	t.joining = nil
 	early := t.active != nil && t.active.asked != 0
@@ -323,6 +343,9 @@ func (t *tracer) serve() {
 	if stops && !t.leaving {
 		t.program.Store(nil)
 		program.end()
+	}
+	if starting != nil {
+		t.beginProgram(starting)
 	}
 	t.mu.Lock()
 	if !t.over {

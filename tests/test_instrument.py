@@ -116,3 +116,12 @@ def test_package_that_cannot_be_instrumented(tmp_path: Path) -> None:
     """What cannot be instrumented is refused with the names of what can."""
     with pytest.raises(ToolchainError, match="cannot instrument fmt, only net/http, database/sql"):
         build(PROGRAMS / "serves", tmp_path / "lib.so", instrument=["fmt"])
+
+
+def test_without_http2(go: Toolchain, tmp_path: Path) -> None:
+    """A program that leaves HTTP/2 out by its build tag can be instrumented."""
+    library = tmp_path / "lib.so"
+    build(
+        PROGRAMS / "serves", library, go=go.go, instrument=["net/http"], tags=["nethttpomithttp2"]
+    )
+    assert library.exists()

@@ -9,7 +9,7 @@ from flightrec.gobuild.modules import ModuleView
 from flightrec.gobuild.overlays.patch import Outcome, Overlay, Plan, Version, plan_overlays
 from flightrec.toolchain import Toolchain, parse_version
 
-__all__ = ["apply_overlays", "inspect_overlays"]
+__all__ = ["apply_overlays", "bridge_file", "inspect_overlays"]
 
 #: The bridge's file that is empty-handed in its source tree; a build has the plan in its place.
 _BRIDGE_FILE = "overlaid.go"
@@ -29,7 +29,7 @@ def apply_overlays(
     plan = plan_overlays(overlays, read, _version(view.goroot, toolchain), toolchain.target)
     for name, text in plan.files.items():
         view.add_file(source / name, text)
-    view.add_file(bridge / _BRIDGE_FILE, _bridge_file(plan))
+    view.add_file(bridge / _BRIDGE_FILE, bridge_file(plan))
     return plan.outcomes
 
 
@@ -51,7 +51,8 @@ def _version(goroot: Path, toolchain: Toolchain) -> Version:
         return toolchain.version[:2]
 
 
-def _bridge_file(plan: Plan) -> str:
+def bridge_file(plan: Plan) -> str:
+    """Return the Go file of the bridge that names the overlays and installs their hooks."""
     names = "".join(f'\t"{overlay.name}",\n' for overlay in plan.applied)
     paths = sorted({path for overlay in plan.applied for path in overlay.imports})
     imports = "".join(f'import "{path}"\n' for path in paths)

@@ -167,7 +167,7 @@ func flightrecRoundTrip(t *Transport, req *Request) (*Response, error) {
 """
 
 _HTTP2_BEFORE_127 = """\
-//go:build !go1.27
+//go:build !go1.27 && !nethttpomithttp2
 
 package http
 
@@ -181,7 +181,7 @@ func flightrecStatus2(rw ResponseWriter) int {
 
 #: From Go 1.27 on HTTP/2 is another package, which does not tell.
 _HTTP2_FROM_127 = """\
-//go:build go1.27
+//go:build go1.27 || nethttpomithttp2
 
 package http
 
