@@ -19,6 +19,7 @@ from flightrec.python_storage import PythonStorage
 from flightrec.ring import Retention
 from flightrec.runtime import GoRuntime
 from flightrec.session import Session
+from flightrec.signals import takes_no_signals
 
 __all__ = ["Pacing", "Recording", "RecordingOptions", "StorageName"]
 
@@ -120,6 +121,7 @@ class Recording:
 
     # ---- the delivery thread
 
+    @takes_no_signals
     def _deliver(self) -> None:
         ended = self._session.deliver(self._consumer)
         if self._failure is None:

@@ -73,6 +73,27 @@ def test_signals_blocked_after_load(child: Child) -> None:
     assert child.run(code).stdout == "all\n"
 
 
+def test_signals_blocked_while_recording(child: Child) -> None:
+    """So it does while a recorder runs, whose threads were there before."""
+    code = """
+    faulthandler.cancel_dump_traceback_later()
+    runtime = flightrec.load()
+    handle = runtime.start("pingpong")
+    runtime.on_departure(print)
+    with flightrec.FlightRecorder(runtime, max_bytes=1 << 20) as recorder:
+        recorder.snapshot()
+        waited = {signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD}
+        signal.pthread_sigmask(signal.SIG_BLOCK, waited)
+        for _ in range(100):
+            for number in waited:
+                os.kill(os.getpid(), number)
+                assert signal.sigtimedwait({number}, 60).si_signo == number
+    handle.cancel()
+    print("all")
+    """
+    assert child.run(code).stdout == "all\n"
+
+
 def test_sleeping_main_thread_is_woken(child: Child) -> None:
     """A signal interrupts the main thread's sleep beside busy goroutines, each time."""
     code = """
