@@ -30,10 +30,9 @@ type tracer struct {
 	writer    *os.File                     // that end
 	silent    atomic.Bool                  // tracing was turned off, or is someone else's
 	flushed   uint64                       // the last flush that was answered; control's own
-	joining   []chan struct{}              // closed after the next advance; under mu
+	joining   []joining                    // under mu
 	leaving   bool                         // the last session leaves, so nobody can join; under mu
 	program   atomic.Pointer[programTrace] // the program's own trace; set under mu
-	starting  *programTrace                // the program's own trace that is to begin; under mu
 	header    []byte                       // the trace's; the trace reader's own
 	ended     chan struct{}                // closed when the stream is over
 	retired   chan struct{}                // closed when control has returned
@@ -185,55 +184,69 @@ func (t *tracer) join(options sessionOptions) (session uint64, err error) {
 		t.mu.Unlock()
 		return 0, conflictError{errLateAllocFree}
 	}
-	session, err = t.add(options)
-	if err != nil {
-		t.mu.Unlock()
-		return 0, err
+	t.joinLocked(func() { session, err = t.add(options) })
+	if session != 0 {
+		nameThreads()
 	}
-	t.joinedLocked()
-	nameThreads()
-	return session, nil
-}
-
-// joinedLocked ends the active generation, so that who has joined begins. It unlocks.
-func (t *tracer) joinedLocked() {
-	advanced := make(chan struct{})
-	t.joining = append(t.joining, advanced)
-	t.mu.Unlock()
-	t.ask()
-	select {
-	case <-advanced:
-	case <-t.retired:
-	}
+	return session, err
 }
 
 // joinProgram has the program's trace begin with the next generation, and ends the active one. It
 // returns false if the tracer is over.
-func (t *tracer) joinProgram(p *programTrace) bool {
+func (t *tracer) joinProgram(p *programTrace) (begun bool) {
 	t.mu.Lock()
 	if t.over || t.leaving {
 		t.mu.Unlock()
 		return false
 	}
-	p.tracer, t.starting = t, p
-	t.joinedLocked()
-	return true
+	t.joinLocked(func() {
+		p.tracer, p.after = t, t.newest
+		if t.active != nil {
+			p.after = t.active.number
+		}
+		t.program.Store(p)
+		begun = true
+	})
+	return begun
 }
 
-// beginProgram has the program's trace begin after an advance. Of the generation that then runs
-// something may have been read already; its trace then begins with the next one, which must have
-// begun when trace.Start returns.
-func (t *tracer) beginProgram(p *programTrace) {
-	t.mu.Lock()
-	p.after = t.newest
-	known := t.inBand && t.active == nil
-	if t.active != nil {
-		p.after = t.active.number
-	}
-	t.program.Store(p)
+// joinLocked has somebody take part from a generation that begins now, and returns when it has begun.
+// begin is called with the lock held, unless the tracer is over before. It unlocks.
+func (t *tracer) joinLocked(begin func()) {
+	joined := make(chan struct{})
+	t.joining = append(t.joining, joining{begin, joined})
 	t.mu.Unlock()
-	if !known {
+	t.ask()
+	select {
+	case <-joined:
+	case <-t.retired:
+	}
+}
+
+// A joining is somebody who wants to take part.
+type joining struct {
+	begin  func()
+	joined chan struct{}
+}
+
+// beginJoining lets those take part who wanted to when an advance began, after it. Of the generation
+// that runs then, something may have been read already, from before; so they take part from the next
+// one, which begins now.
+func (t *tracer) beginJoining(all []joining) {
+	t.mu.Lock()
+	fresh := t.inBand && t.active == nil // nothing of the generation that runs was read
+	for _, each := range all {
+		if !t.over {
+			each.begin()
+		}
+	}
+	over := t.over
+	t.mu.Unlock()
+	if !fresh && !over {
 		t.advance(false)
+	}
+	for _, each := range all {
+		close(each.joined)
 	}
 }
 
@@ -293,10 +306,8 @@ func (t *tracer) control() {
 	}
 	t.stopTracing() // unless that has ended it
 	t.mu.Lock()
-	for _, p := range []*programTrace{t.program.Swap(nil), t.starting} {
-		if p != nil {
-			p.end()
-		}
+	if p := t.program.Swap(nil); p != nil {
+		p.end()
 	}
 	t.mu.Unlock()
 	t.native.deaf()
@@ -317,11 +328,9 @@ func (t *tracer) serve() {
 	}
 	program := t.program.Load()
 	stops := program != nil && program.leaving
-	starting := t.starting
-	t.starting = nil
-	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops) && starting == nil
 	joining := t.joining
 	t.joining = nil
+	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops) && len(joining) == 0
 	early := t.active != nil && t.active.asked != 0
 	t.mu.Unlock()
 	if flush == t.flushed && !early && len(leaving) == 0 && len(joining) == 0 && !stops {
@@ -344,8 +353,8 @@ func (t *tracer) serve() {
 		t.program.Store(nil)
 		program.end()
 	}
-	if starting != nil {
-		t.beginProgram(starting)
+	if len(joining) > 0 {
+		t.beginJoining(joining)
 	}
 	t.mu.Lock()
 	if !t.over {
@@ -355,9 +364,6 @@ func (t *tracer) serve() {
 	}
 	newest := t.newest
 	t.mu.Unlock()
-	for _, each := range joining {
-		close(each)
-	}
 	if flush > t.flushed {
 		t.flushed = flush
 		t.native.flushed(flush, newest)
