@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TypeAlias
 
+from flightrec.testing.ancestry import Root, Stretch, created_under, stretches_of
 from flightrec.testing.leaks import NAMELESS, goroutines_text, leak_groups
 from flightrec.testing.live import Delay, LiveGoroutine, delays, is_system, live, names, ran_between
 from flightrec.testing.wording import (
@@ -22,6 +23,7 @@ from flightrec.testing.wording import (
 from flightrec.trace import (
     Event,
     EventBase,
+    GoroutineTransition,
     GoState,
     Log,
     Pause,
@@ -255,10 +257,20 @@ class Window:
         *,
         since: Moment | None = None,
         until: Moment | None = None,
+        under: Root | re.Pattern[str] | str | None = None,
+        without: Iterable[tuple[int, int]] = (),
         ignore: Text | Iterable[Text] = (),
         grace_seconds: float = 0.1,
     ) -> None:
         """Every goroutine that was created after *since* has ended by *until*.
+
+        With *under*, only those count that it created, or that those created, and so on: whatever
+        else comes and goes meanwhile is not its. It is a goroutine (its id, or of :meth:`live`), a
+        task or a region (its event or summary), a log's event (what its goroutine created later),
+        or a text: tasks of that name, or else regions, or else logs with that message. The pytest
+        plugin's tests are tasks with their node ids. A task creates what the goroutine that began
+        it creates while it lasts, and what is created in its regions and subtasks. What it creates
+        in one of the times *without* (begin and end, ns on the trace clock) is not counted.
 
         One that has said that it is done may still take a moment to end, so those that end within
         *grace_seconds* after *until* are not counted, as far as the window goes. Nor are the
@@ -275,7 +287,41 @@ class Window:
             and goroutine.created.time >= begin
             and goroutine.goid in later
         ]
+        if under is not None:
+            left = self._created_under(left, self._stretches(under), without)
         self._no_leak(left, end, ignore)
+
+    def _created_under(
+        self,
+        goroutines: Iterable[LiveGoroutine],
+        stretches: Iterable[Stretch],
+        without: Iterable[tuple[int, int]],
+    ) -> list[LiveGoroutine]:
+        events = created_under(self._events, stretches, without)
+        return [one for one in goroutines if one.created is not None and id(one.created) in events]
+
+    def _stretches(self, under: Root | Text) -> list[Stretch]:
+        __tracebackhide__ = True
+        roots = self._roots(under) if isinstance(under, (str, re.Pattern)) else [under]
+        return [each for root in roots for each in stretches_of(root, self._events, self.summary)]
+
+    def _roots(self, text: Text) -> Sequence[Root]:
+        __tracebackhide__ = True
+        tasks = [task for task in self.summary.tasks.values() if task.id and _fits(task.name, text)]
+        if tasks:
+            return tasks
+        regions = [
+            region
+            for task in self.summary.tasks.values()
+            for region in task.regions
+            if not region.inherited and _fits(region.name, text)
+        ]
+        roots = regions or self.logs(text)
+        if not roots:
+            raise WindowAssertionError(
+                f"nothing in the window is named {_quoted(text)}: no task, no region and no log"
+            )
+        return roots
 
     def _no_leak(
         self, left: Iterable[LiveGoroutine], end: int, ignore: Text | Iterable[Text]
@@ -322,6 +368,37 @@ class Window:
             stack = stack_text(created[0].stack)
             lines.append(f"  created {at} {by}" + (f" in\n{stack}" if stack else ""))
         return "\n".join(lines)
+
+    def assert_max_goroutines(
+        self, most: int, *, since: Moment | None = None, until: Moment | None = None
+    ) -> int:
+        """There were never more goroutines of the program at a time. Returns the most there were.
+
+        The runtime's own, the recorder's, and those that stand for C or Python threads are none.
+        """
+        __tracebackhide__ = True
+        begin, end = self._span(since, until)
+        alive = {one.goid for one in self.live(begin).values() if not one.system}
+        peak, at = len(alive), begin
+        for event in self._events:
+            if not isinstance(event, GoroutineTransition) or not begin < event.time <= end:
+                continue
+            if event.to_state is GoState.NOT_EXIST:
+                alive.discard(event.goid or 0)
+            elif event.from_state is GoState.NOT_EXIST and event.to_state is not GoState.SYSCALL:
+                if event.goid is not None and not is_system(self._name(event.goid)):
+                    alive.add(event.goid)
+                if len(alive) > peak:
+                    peak, at = len(alive), event.time
+        if peak > most:
+            there = [one for one in self.live(at).values() if not one.system]
+            groups = leak_groups(there)
+            raise WindowAssertionError(
+                f"there were {peak} goroutines {self._at(at)}, more than {most}:\n"
+                + bullets([self._leak(group, at) for group in groups], "groups of goroutines"),
+                [one.created for one in there if one.created is not None],
+            )
+        return peak
 
     # Pauses and delays.
 
