@@ -1,0 +1,113 @@
+"""What is kept of a test: the window as a trace, its metadata, and a summary as text."""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from flightrec.newfile import new_file
+from flightrec.rules.saving import take_snapshot
+from flightrec.rules.stacks import python_stacks
+from flightrec.sidecar import metadata, moment
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from flightrec import FlightRecorder
+
+__all__ = ["Artefacts", "save_window"]
+
+_WIDTH: Final = 100
+#: Of a failure's text so much stands in the metadata.
+_REASON: Final = 2000
+
+
+@dataclass(frozen=True)
+class Artefacts:
+    """The files of one window.
+
+    :ivar trace: ``go tool trace`` opens it, and ``flightrec`` does.
+    :ivar seconds: how far the window reaches back.
+    """
+
+    trace: Path
+    seconds: float
+
+    @property
+    def metadata(self) -> Path:
+        """Why and when it was kept, versions, Python's stacks: JSON."""
+        return self.trace.with_suffix(".json")
+
+    @property
+    def info(self) -> Path:
+        """What ``flightrec info`` says of the trace."""
+        return self.trace.with_suffix(".txt")
+
+    def __str__(self) -> str:
+        return (
+            f"The last {self.seconds:.1f} s of the Go runtime: {self.trace}\n"
+            f"  summary: {self.info.name}, metadata: {self.metadata.name}\n"
+            f"  why it was slow: flightrec why {self.trace}"
+        )
+
+
+def save_window(
+    recorder: FlightRecorder,
+    folder: Callable[[], Path],
+    stem: str,
+    *,
+    reason: str,
+    test: dict[str, Any],
+) -> Artefacts:
+    """Save the recorder's window in a test's folder; the trace first, the summary last.
+
+    :param folder: gives the folder; it is called once there is something to put into it.
+    :param stem: the files' name without suffix.
+    :param test: what the metadata says of the test.
+    :raises FlightRecorderError: there is nothing to save.
+    :raises OSError: it cannot be written.
+    """
+    at = moment(time.time(), recorder.runtime.now_ns())
+    stacks = python_stacks()
+    opened = recorder.runtime._annotations.opened.as_facts()
+    snapshot, flushed = take_snapshot(recorder, last=None)
+    facts = metadata(
+        recorder,
+        snapshot,
+        [
+            {
+                "rule": "pytest",
+                "reason": reason[:_REASON],
+                **at,
+                "values": {},
+                "python_stacks": stacks,
+                "open_in_python": opened,
+            }
+        ],
+        open_tasks=None,
+        flushed=flushed,
+        stats=recorder.stats(),
+    )
+    facts["test"] = test
+    saved = Artefacts(folder() / f"{stem}.trace", facts["window"]["seconds"])
+    snapshot.save(saved.trace)
+    _write(saved.metadata, json.dumps(facts, indent=2) + "\n")
+    _write(saved.info, _info(saved.trace))
+    return saved
+
+
+def _write(path: Path, text: str) -> None:
+    with new_file(path) as descriptor, open(descriptor, "wb", closefd=False) as file:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+
+def _info(path: Path) -> str:
+    from flightrec import trace
+    from flightrec.cli.overview import overview
+    from flightrec.cli.overview_text import overview_text
+
+    facts = overview(trace.summarize(path, details=False), path.name, path.stat().st_size)
+    return overview_text(facts, width=_WIDTH, everything=False)

@@ -1,0 +1,84 @@
+"""Tests that hang: their window is kept while they do, before something kills them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+__all__ = ["MARKER", "HangWatch", "hang_seconds"]
+
+MARKER = "go_hang(seconds): keep the Go runtime's window of the test once it has run for so long"
+
+
+def hang_seconds(item: pytest.Item, default: float | None) -> float | None:
+    """Return after how many seconds a test counts as hanging; None for never.
+
+    :raises pytest.UsageError: the marker's argument makes no sense.
+    """
+    marker = item.get_closest_marker("go_hang")
+    if marker is None:
+        return default
+    given = marker.args or tuple(marker.kwargs.values())
+    if len(given) != 1 or type(given[0]) not in (int, float) or given[0] <= 0:
+        raise pytest.UsageError(f"{item.nodeid}: go_hang takes a positive number of seconds")
+    return float(given[0])
+
+
+class HangWatch:
+    """Looks whether tests end in time, on a thread that the first one starts.
+
+    :param keep: keeps the window; called on that thread.
+    """
+
+    def __init__(self, keep: Callable[[str, str], object]) -> None:
+        self._keep = keep
+        self._changed = threading.Condition()
+        self._thread: threading.Thread | None = None
+        self._closed = False
+        self._due: float | None = None  # on time.monotonic
+        self._seconds = 0.0
+
+    def begin(self, seconds: float) -> None:
+        """Watch a test that begins now."""
+        with self._changed:
+            self._due, self._seconds = time.monotonic() + seconds, seconds
+            self._changed.notify_all()
+            if self._thread is None:
+                self._thread = threading.Thread(
+                    target=self._run, name="flightrec-hangs", daemon=True
+                )
+                self._thread.start()
+
+    def end(self) -> None:
+        """Watch it no more."""
+        if self._thread is not None:
+            with self._changed:
+                self._due = None
+
+    def close(self) -> None:
+        """End the thread."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+        if self._thread is not None:
+            self._thread.join(5.0)
+
+    def _run(self) -> None:
+        while (seconds := self._late()) is not None:
+            self._keep("hang", f"the test still ran after {seconds:g} s")
+
+    def _late(self) -> float | None:
+        """Wait for a test that is late; None once closed."""
+        with self._changed:
+            while not self._closed:
+                if self._due is None:
+                    self._changed.wait()
+                elif (left := self._due - time.monotonic()) > 0:
+                    self._changed.wait(left)
+                else:
+                    self._due = None
+                    return self._seconds
+        return None

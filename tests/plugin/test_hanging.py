@@ -1,0 +1,124 @@
+"""Tests that hang, and sessions that are ended: the window is kept before."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.helpers import DEADLINE, until
+from tests.helpers_go import Judge
+from tests.plugin.project import Project
+
+pytest_plugins = ["pytester"]
+
+
+def test_hang(project: Project, judge: Judge) -> None:
+    """A test that runs for longer than --flightrec-hang leaves its window while it runs."""
+    project.write(
+        """
+        import pathlib
+        import time
+        import pytest
+
+        def kept():
+            return list(pathlib.Path("flightrec-results").glob("*/hang.txt"))
+
+        def test_quick(flight_recorder):
+            pass
+
+        def test_hangs(flight_recorder):
+            while not kept():
+                time.sleep(0.01)
+        """
+    )
+    project.run("--flightrec-hang=1").assert_outcomes(passed=2)
+    judge.check(project.folder("test_hangs") / "hang.trace")
+    facts = project.facts("test_hangs", "hang")
+    assert facts["reasons"][0]["reason"] == "the test still ran after 1 s"
+    assert facts["test"]["phase"] == "call"
+    stacks = facts["reasons"][0]["python_stacks"]
+    assert any("test_hangs" in line for stack in stacks for line in stack["stack"])
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("pytest_timeout") is None, reason="pytest-timeout is not installed"
+)
+@pytest.mark.parametrize("method", ["signal", "thread"])
+def test_timeout(project: Project, method: str) -> None:
+    """The window of a test that pytest-timeout kills is there, by either of its methods."""
+    project.write(
+        """
+        import pytest
+
+        @pytest.mark.go_hang(0.5)
+        def test_hangs(go_runtime):
+            go_runtime.run("idle", goroutines=1, duration=300)
+        """
+    )
+    project.pytester.runpytest_subprocess(
+        "-p", "no:asyncio", "--timeout=6", f"--timeout-method={method}", timeout=2 * DEADLINE
+    )
+    assert (project.folder("test_hangs") / "hang.trace").exists()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signals(project: Project, judge: Judge, number: signal.Signals) -> None:
+    """Ctrl-C and SIGTERM leave the window of the test that runs, and end as they always do."""
+    project.write(
+        """
+        import pathlib
+        import time
+
+        def test_hangs(flight_recorder):
+            pathlib.Path("ready").touch()
+            time.sleep(300)
+        """
+    )
+    status = _run_and_signal(project, number)
+    assert status == (2 if number == signal.SIGINT else -signal.SIGTERM)
+    judge.check(project.folder("test_hangs") / "interrupt.trace")
+
+
+def test_signal_outside_of_python(project: Project) -> None:
+    """SIGTERM keeps the window and ends the process also while the test hangs in a C call."""
+    project.write(
+        """
+        import ctypes
+        import pathlib
+
+        def test_hangs(flight_recorder):
+            pathlib.Path("ready").touch()
+            mutex = ctypes.create_string_buffer(64)
+            lock = ctypes.CDLL(None).pthread_mutex_lock
+            lock(mutex)
+            lock(mutex)  # which no signal interrupts
+        """
+    )
+    assert _run_and_signal(project, signal.SIGTERM) == -signal.SIGTERM
+    reason = project.facts("test_hangs", "interrupt")["reasons"][0]["reason"]
+    assert reason == "SIGTERM, while the test hung outside of Python"
+
+
+def _run_and_signal(project: Project, number: signal.Signals) -> int:
+    folder = project.pytester.path
+    with (
+        (folder / "output").open("w") as output,
+        subprocess.Popen(
+            [sys.executable, "-m", "pytest", "-p", "no:asyncio"],
+            cwd=folder,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        ) as process,
+    ):
+        try:
+            until((folder / "ready").exists, "the test runs")
+            os.kill(process.pid, number)
+            return process.wait(DEADLINE)
+        finally:
+            process.kill()
