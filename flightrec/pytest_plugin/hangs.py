@@ -8,9 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-__all__ = ["MARKER", "HangWatch", "hang_seconds"]
-
-MARKER = "go_hang(seconds): keep the Go runtime's window of the test once it has run for so long"
+__all__ = ["HangWatch", "hang_seconds"]
 
 
 def hang_seconds(item: pytest.Item, default: float | None) -> float | None:

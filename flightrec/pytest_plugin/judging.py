@@ -36,8 +36,11 @@ class Judging:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Read the markers, and have marked tests recorded."""
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Read the tests' markers, and have those recorded that have limits.
+
+        :raises pytest.UsageError: a limit that there is not, or makes no sense.
+        """
         for item in items:
             limits = read_limits(item)
             if limits is not None:

@@ -7,16 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from flightrec.pytest_plugin.plugin import LIMITS
+
 if TYPE_CHECKING:
     from flightrec.testing import Window
 
-__all__ = ["MARKER", "Limits", "read_limits"]
-
-MARKER = (
-    "go_limits(max_pause, max_scheduling_delay, max_goroutines, no_leak): fail the test if the Go "
-    "runtime stopped the world or let a goroutine wait to run for longer (seconds), had more "
-    "goroutines at a time, or if goroutines that the test created are left after its tear-down"
-)
+__all__ = ["Limits", "read_limits"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +61,7 @@ def read_limits(item: pytest.Item) -> Limits | None:
         unknown = sorted(set(marker.kwargs) - {field.name for field in fields(Limits)})
         if marker.args or unknown:
             what = ", ".join(unknown) or "an argument without a name"
-            raise pytest.UsageError(f"{item.nodeid}: go_limits has no {what}; {MARKER}")
+            raise pytest.UsageError(f"{item.nodeid}: go_limits has no {what}; {LIMITS}")
         given = {**marker.kwargs, **given}
     for name, value in given.items():
         if (

@@ -1,20 +1,20 @@
-"""The plugin's options and ini settings."""
+"""What the plugin's options and ini settings say."""
 
 from __future__ import annotations
 
 import argparse
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
+
+from flightrec.pytest_plugin.plugin import MODES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MODES", "Options", "add_options", "read_options"]
-
-MODES: Final = ("off", "on", "retain-on-failure")
+__all__ = ["Options", "read_options"]
 
 T = TypeVar("T")
 
@@ -51,35 +51,6 @@ class Options:
     def records_all(self) -> bool:
         """Whether tests are recorded that use nothing of the plugin."""
         return self.mode in ("on", "retain-on-failure")
-
-
-def add_options(parser: pytest.Parser) -> None:
-    """Add them to pytest's."""
-    group = parser.getgroup("flightrec", "flight recorder of the Go runtime")
-    group.addoption(
-        "--flightrec",
-        choices=MODES,
-        default=None,
-        help="record every test, and keep the window of those that fail (retain-on-failure) or of "
-        "all (on); off: keep none. By default failures are kept once a test uses a fixture of "
-        "flightrec.",
-    )
-    for name, metavar, text in _SETTINGS:
-        if metavar:
-            flag = f"--flightrec-{name.replace('_', '-')}"
-            group.addoption(flag, metavar=metavar, default=None, help=text)
-        parser.addini(f"flightrec_{name}", text, default="")
-    parser.addini("flightrec", "the same as --flightrec", default="")
-
-
-_SETTINGS: Final = (
-    ("dir", "DIR", "where windows are kept, below the root folder (default: flightrec-results)"),
-    ("max_bytes", "SIZE", "size of the window, as 10MiB (default)"),
-    ("min_age", "TIME", "how far the window reaches back, as 10s (default)"),
-    ("hang", "SECONDS", "keep the window of a test that runs for longer, while it still runs"),
-    ("library", "", "the Go library to load, from flightrec build"),
-    ("package", "", "the Go package to build and load: ./cmd/server"),
-)
 
 
 def read_options(config: pytest.Config) -> Options:

@@ -1,37 +1,86 @@
-"""What pytest imports: options, markers and fixtures."""
+"""What pytest imports: options, markers and fixtures.
+
+This module is imported in every run of pytest, so it imports nothing but pytest. The rest follows
+once a test of the run uses the plugin, or an option of it is given.
+"""
 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from flightrec.pytest_plugin.hangs import MARKER as HANG_MARKER
-from flightrec.pytest_plugin.judging import Judging
-from flightrec.pytest_plugin.limits import MARKER as LIMITS_MARKER
-from flightrec.pytest_plugin.options import add_options, read_options
-from flightrec.pytest_plugin.session import SESSION, Session
-
 if TYPE_CHECKING:
     from flightrec import FlightRecorder, GoRuntime
+    from flightrec.pytest_plugin.session import Session
 
-__all__ = ["flight_recorder", "go_runtime"]
+__all__ = ["LIMITS", "MODES", "flight_recorder", "go_runtime"]
+
+MODES: Final = ("off", "on", "retain-on-failure")
+
+_SETTINGS: Final = (
+    ("dir", "DIR", "where windows are kept, below the root folder (default: flightrec-results)"),
+    ("max_bytes", "SIZE", "size of the window, as 10MiB (default)"),
+    ("min_age", "TIME", "how far the window reaches back, as 10s (default)"),
+    ("hang", "SECONDS", "keep the window of a test that runs for longer, while it still runs"),
+    ("library", "", "the Go library to load, from flightrec build"),
+    ("package", "", "the Go package to build and load: ./cmd/server"),
+)
+
+LIMITS: Final = (
+    "go_limits(max_pause, max_scheduling_delay, max_goroutines, no_leak): fail the test if the Go "
+    "runtime stopped the world or let a goroutine wait to run for longer (seconds), had more "
+    "goroutines at a time, or if goroutines that the test created are left after its tear-down"
+)
+_HANG: Final = (
+    "go_hang(seconds): keep the Go runtime's window of the test once it has run for so long"
+)
+_FIXTURES: Final = ("go_runtime", "flight_recorder")
+_MARKERS: Final = ("go_limits", "go_hang")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the options."""
-    add_options(parser)
+    group = parser.getgroup("flightrec", "flight recorder of the Go runtime")
+    group.addoption(
+        "--flightrec",
+        choices=MODES,
+        default=None,
+        help="record every test, and keep the window of those that fail (retain-on-failure) or of "
+        "all (on); off: keep none. By default failures are kept once a test uses a fixture of "
+        "flightrec.",
+    )
+    for name, metavar, text in _SETTINGS:
+        if metavar:
+            flag = f"--flightrec-{name.replace('_', '-')}"
+            group.addoption(flag, metavar=metavar, default=None, help=text)
+        parser.addini(f"flightrec_{name}", text, default="")
+    parser.addini("flightrec", "the same as --flightrec", default="")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Read the options, and register the hooks around tests."""
-    session = Session(read_options(config))
-    config.stash[SESSION] = session
-    config.pluginmanager.register(session, "flightrec-session")
-    config.pluginmanager.register(Judging(session), "flightrec-limits")
-    for marker in (LIMITS_MARKER, HANG_MARKER):
+    """Register the markers; with an option of the plugin, the hooks around tests."""
+    for marker in (LIMITS, _HANG):
         config.addinivalue_line("markers", marker)
+    names = ["flightrec", *(f"flightrec_{name}" for name, _, _ in _SETTINGS)]
+    if any(config.getoption(name, None) or config.getini(name) for name in names):
+        _session(config)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Register the hooks around tests if one of them uses the plugin; read the markers."""
+    marked = [item for item in items if any(map(item.get_closest_marker, _MARKERS))]
+    if marked or any(
+        name in _FIXTURES for item in items for name in getattr(item, "fixturenames", ())
+    ):
+        _session(config).judging.prepare(marked)
+
+
+def _session(config: pytest.Config) -> Session:
+    from flightrec.pytest_plugin.session import session_of
+
+    return session_of(config)
 
 
 @pytest.fixture(scope="session")
@@ -43,7 +92,7 @@ def go_runtime(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFac
     """
     from flightrec.pytest_plugin.golibrary import load_runtime
 
-    session = pytestconfig.stash[SESSION]
+    session = _session(pytestconfig)
     shared = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         shared = shared.parent
@@ -59,4 +108,4 @@ def flight_recorder(pytestconfig: pytest.Config, go_runtime: GoRuntime) -> Fligh
     All tests share it, and it goes on until the session ends: the window of a test may begin with
     those before it. A test may stop it; the next one finds it started, with the options' window.
     """
-    return pytestconfig.stash[SESSION].record(go_runtime)
+    return _session(pytestconfig).record(go_runtime)

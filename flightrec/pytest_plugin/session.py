@@ -14,12 +14,13 @@ import pytest
 from flightrec.pytest_plugin.attempt import Attempt
 from flightrec.pytest_plugin.hangs import HangWatch, hang_seconds
 from flightrec.pytest_plugin.interrupts import Interrupts
+from flightrec.pytest_plugin.judging import Judging
+from flightrec.pytest_plugin.options import Options, read_options
 
 if TYPE_CHECKING:
     from flightrec import Departure, FlightRecorder, GoRuntime
-    from flightrec.pytest_plugin.options import Options
 
-__all__ = ["SESSION", "Session"]
+__all__ = ["Session", "session_of"]
 
 #: How long the Go runtime may take to end the recording when the session ends, in seconds.
 _STOP_SECONDS: Final = 5.0
@@ -35,6 +36,7 @@ class Session:
         self.options = options
         self.recorder: FlightRecorder | None = None
         self.attempt: Attempt | None = None
+        self.judging = Judging(self)
         self.interrupts = Interrupts(self.keep)
         self._hangs = HangWatch(self.keep)
         self._pid = os.getpid()
@@ -194,7 +196,20 @@ class Session:
             attempt.end()
 
 
-SESSION = pytest.StashKey[Session]()
+_SESSION = pytest.StashKey[Session]()
+
+
+def session_of(config: pytest.Config) -> Session:
+    """Return the session of a run; the first call makes it and registers its hooks.
+
+    :raises pytest.UsageError: an option makes no sense.
+    """
+    session = config.stash.get(_SESSION, None)
+    if session is None:
+        session = config.stash[_SESSION] = Session(read_options(config))
+        config.pluginmanager.register(session, "flightrec-session")
+        config.pluginmanager.register(session.judging, "flightrec-limits")
+    return session
 
 
 def _short(call: pytest.CallInfo[None]) -> str:

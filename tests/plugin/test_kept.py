@@ -200,3 +200,22 @@ def test_wrong_options(project: Project, option: str) -> None:
     done = project.run(option)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([f"*{option.partition('=')[0]} (*"])
+
+
+def test_inert(project: Project) -> None:
+    """A run that uses nothing of the plugin imports nothing of it but its hooks, and no Go."""
+    project.write(
+        """
+        import sys
+
+        def test_it():
+            found = {name for name in sys.modules if name.partition(".")[0] == "flightrec"}
+            assert found == {
+                "flightrec",
+                "flightrec._version",
+                "flightrec.pytest_plugin",
+                "flightrec.pytest_plugin.plugin",
+            }
+        """
+    )
+    project.run().assert_outcomes(passed=1)
