@@ -116,8 +116,8 @@ _HOME = {
 
 
 def __getattr__(name: str) -> Any:
-    if name == "trace":
-        return importlib.import_module("flightrec.trace")
+    if name in ("aio", "errors", "ring", "trace"):
+        return importlib.import_module(f"flightrec.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     found = getattr(importlib.import_module(_HOME[name]), name)
