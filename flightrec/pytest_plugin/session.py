@@ -114,7 +114,7 @@ class Session:
             rerun=getattr(item, "execution_count", 1) - 1,
             worker=os.environ.get("PYTEST_XDIST_WORKER"),
         )
-        if self.recorder is not None:
+        if self.recorder is not None and not self.recorder.enabled:
             with contextlib.suppress(Exception):  # then the test's own use of it will say why
                 self.record(self.recorder.runtime)
         seconds = hang_seconds(item, self.options.hang)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import signal
@@ -89,14 +90,9 @@ def test_signal_outside_of_python(project: Project) -> None:
     project.write(
         """
         import ctypes
-        import pathlib
 
         def test_hangs(flight_recorder):
-            pathlib.Path("ready").touch()
-            mutex = ctypes.create_string_buffer(64)
-            lock = ctypes.CDLL(None).pthread_mutex_lock
-            lock(mutex)
-            lock(mutex)  # which no signal interrupts
+            ctypes.CDLL(None).system(b"touch ready; exec sleep 300")
         """
     )
     assert _run_and_signal(project, signal.SIGTERM) == -signal.SIGTERM
@@ -114,6 +110,7 @@ def _run_and_signal(project: Project, number: signal.Signals) -> int:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            start_new_session=True,
         ) as process,
     ):
         try:
@@ -121,4 +118,5 @@ def _run_and_signal(project: Project, number: signal.Signals) -> int:
             os.kill(process.pid, number)
             return process.wait(DEADLINE)
         finally:
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)  # and what it has started
