@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 
 import pytest
 
 from flightrec import trace
+from tests.helpers import ROOT
 from tests.helpers_go import Judge
 from tests.plugin.project import Project
 
@@ -53,6 +55,27 @@ def test_xdist_and_reruns(project: Project, judge: Judge) -> None:
         judge.check(path)
     report = (project.pytester.path / "r.xml").read_text(encoding="utf-8")
     assert report.count('<property name="flightrec"') >= 5
+
+
+@needs("xdist")
+def test_package(project: Project) -> None:
+    """A flightrec_package is built once for all workers, and they load that library."""
+    shutil.copytree(ROOT / "tests/data/go/programs/works", project.pytester.path / "works")
+    project.write("[pytest]\nflightrec_package = ./works\n", "pytest.ini")
+    project.write(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_it(go_runtime, n):
+            assert go_runtime.workloads() == ("echo", "fail", "panic", "sum", "wait")
+            assert 0
+        """
+    )
+    project.run("-n", "2").assert_outcomes(failed=2)
+    facts = [project.facts(f"test_it-{n}-", "call") for n in range(2)]
+    assert len({each["program"]["pid"] for each in facts}) == 2
+    assert len({each["program"]["library"] for each in facts}) == 1
 
 
 @needs("pytest_asyncio")
