@@ -41,6 +41,8 @@ class PythonStorage:
                 for segment in each.segments[: each.count]
             )
             finished = parse_generation(data, each)
+            if self._ring and not _follows(self._ring[-1].number, number):
+                self._ring = ()  # one is missing, lost to the ceiling: a trace has no gaps
             self._ring = self._retention.apply(self._ring, finished, now_ns=finished.end_ns)
         if self._ceiling:
             # Room for the active generation, which the bridge has.
@@ -59,6 +61,11 @@ class PythonStorage:
         start_ns = min((generation.start_ns for generation in ring), default=0)
         units = ring[0].units_per_second if ring else 0
         return len(ring), sum(g.nbytes for g in ring), start_ns * units // 1_000_000_000
+
+
+def _follows(number: int, following: int) -> bool:
+    """Say whether generations have consecutive numbers (traceNextGen in runtime/trace.go)."""
+    return following == (number + 1 if number < 2**64 - 1 else 4)
 
 
 def parse_generation(data: bytes, shown: abi.Generation) -> PythonGeneration:
