@@ -101,7 +101,8 @@ class FlightRecorder(Steering):
         policy the window is the one of Go's own flight recorder.
     :param storage: where the ring is kept: ``"native"`` in the bridge's memory; ``"python"`` as
         Python bytes, parsed in Python, which is slower and holds the GIL for each batch: to study a
-        flight recorder, or to change one.
+        flight recorder, or to change one. It keeps less of the window, and may exceed the ceiling
+        while Python is busy: evicting from the ring needs the GIL.
     :raises ValueError: an age or a size out of range, or an unknown experiment, pacing or storage.
     :raises TypeError: an argument of another type.
     """
