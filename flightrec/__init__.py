@@ -120,6 +120,10 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"flightrec.{name}")
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "load":
+        from flightrec.interpreter import refuse_sub_interpreter
+
+        refuse_sub_interpreter()
     found = getattr(importlib.import_module(_HOME[name]), name)
     globals()[name] = found
     return found
