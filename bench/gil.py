@@ -37,10 +37,10 @@ class _TimedRecording(Recording):
     wall_ns = 0
     calls = 0
 
-    def _consume(self, _context: int | None, shown: Any, count: int, oldest: int) -> int:
+    def _consume(self, _context: int | None, shown: Any, count: int, *rest: Any) -> int:
         began = time.perf_counter_ns()
         try:
-            return super()._consume(_context, shown, count, oldest)
+            return super()._consume(_context, shown, count, *rest)
         finally:
             cls = _TimedRecording
             cls.wall_ns += time.perf_counter_ns() - began

@@ -75,7 +75,7 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
     recording.open()
     try:
         wanted = speed * trace_seconds
-        recording.feed(header)
+        recording.session.feed(header)
         fed = number = batches = 0
         beyond: list[int] = []
         cost: list[float] = []
@@ -83,7 +83,7 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
         while fed < wanted:
             number += 1
             for chunk in template.chunks(number):
-                recording.feed(chunk)
+                recording.session.feed(chunk)
                 fed += len(chunk)
                 batches += 1
             if fed >= wanted * (len(cost) + 1) / _SAMPLES:
@@ -103,9 +103,9 @@ def measure_hour(runtime: GoRuntime, trace_seconds: float) -> Hour:
     return Hour(
         trace_seconds=trace_seconds,
         seconds=seconds,
-        nbytes=int(counters.bytes),
-        batches=int(counters.batches),
-        generations=int(counters.generations),
+        nbytes=int(counters.total_bytes),
+        batches=int(counters.total_batches),
+        generations=int(counters.total_generations),
         dropped_generations=int(counters.dropped_generations),
         beyond_window_bytes=tuple(beyond),
         us_per_batch=tuple(cost),

@@ -15,6 +15,7 @@ __all__ = [
     "CONSUMER",
     "PROTOTYPES",
     "Error",
+    "Flush",
     "Generation",
     "News",
     "NewsKind",
@@ -25,7 +26,7 @@ __all__ = [
     "Status",
 ]
 
-ABI_VERSION = 5
+ABI_VERSION = 6
 
 
 class Status(IntEnum):
@@ -94,8 +95,18 @@ class Generation(ctypes.Structure):
         ("min_time", ctypes.c_uint64),
         ("end_time", ctypes.c_uint64),
         ("frequency", ctypes.c_uint64),
+        ("header", ctypes.c_uint8 * 16),
         ("count", ctypes.c_size_t),
         ("segments", ctypes.POINTER(Segment)),
+    ]
+
+
+class Flush(ctypes.Structure):
+    """``flightrec_flush``."""
+
+    _fields_ = [
+        ("number", ctypes.c_uint64),
+        ("completed", ctypes.c_uint64),
     ]
 
 
@@ -107,23 +118,21 @@ class SessionStatistics(ctypes.Structure):
         for name in (
             "window_bytes",
             "peak_window_bytes",
-            "kept_bytes",
-            "kept_generations",
-            "oldest_time",
-            "waiting_bytes",
-            "active_generation",
-            "active_bytes",
-            "active_min_time",
-            "bytes",
-            "batches",
+            "ring_bytes",
             "generations",
+            "oldest_time",
+            "queued_bytes",
+            "active_bytes",
+            "total_bytes",
+            "total_batches",
+            "total_generations",
             "early_advances",
             "advance_bytes",
             "overhead_bytes",
             "dropped_generations",
             "over_ceiling_generations",
             "deliveries",
-            "mapped_bytes",
+            "native_bytes",
         )
     ]
 
@@ -155,6 +164,7 @@ CONSUMER = ctypes.CFUNCTYPE(
     ctypes.POINTER(ctypes.POINTER(Generation)),
     ctypes.c_size_t,
     ctypes.c_uint64,
+    ctypes.POINTER(ctypes.c_uint64),
 )
 
 _status = ctypes.c_int32
@@ -177,14 +187,11 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_setenv", (_text, _text, _error_p), _status),
     ("flightrec_session_open", (ctypes.POINTER(Options), _handle_p, _error_p), _status),
     ("flightrec_session_deliver", (_handle, CONSUMER, ctypes.c_void_p, _error_p), _status),
-    ("flightrec_session_reserve", (_handle, ctypes.c_uint64, _error_p), _status),
-    ("flightrec_session_flush", (_handle, _handle_p, _error_p), _status),
     (
-        "flightrec_session_flush_wait",
-        (_handle, ctypes.c_uint64, _handle_p, ctypes.c_int64, _error_p),
+        "flightrec_session_flush",
+        (_handle, ctypes.POINTER(Flush), ctypes.c_int64, _error_p),
         _status,
     ),
-    ("flightrec_session_header", (_handle, _buffer, _error_p), _status),
     (
         "flightrec_session_hold",
         (_handle, ctypes.c_uint64, _generations_p, _size, _size_p, _error_p),
@@ -193,8 +200,7 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_generations_hold", (_generations_p, _size, _generations_p), None),
     ("flightrec_generations_release", (_generations_p, _size), None),
     ("flightrec_session_feed", (_handle, _buffer, _size, _error_p), _status),
-    ("flightrec_session_stop", (_handle, _error_p), _status),
-    ("flightrec_session_stop_wait", (_handle, ctypes.c_int64, _error_p), _status),
+    ("flightrec_session_stop", (_handle, ctypes.c_int64, _error_p), _status),
     ("flightrec_session_close", (_handle, _error_p), _status),
     (
         "flightrec_session_stats",

@@ -43,6 +43,7 @@ class Generation:
     start_ns: int  #: smallest time of a batch, ns on the trace clock
     end_ns: int  #: when the recorder knew it to be complete, ns on the trace clock
     units_per_second: int  #: of the trace clock, as the generation states it
+    header: bytes = field(repr=False)  #: of the trace, 16 bytes
 
     def hold(self) -> Hold | None:
         """Take hold of the bytes; None if they have left the window meanwhile."""
@@ -74,6 +75,7 @@ class NativeGeneration(Generation):
             start_ns=shown.min_time * 1_000_000_000 // frequency,
             end_ns=shown.end_time * 1_000_000_000 // frequency,
             units_per_second=frequency,
+            header=bytes(shown.header),
             source=source,
         )
 

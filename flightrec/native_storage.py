@@ -24,7 +24,7 @@ class NativeStorage:
         self._retention = retention
         self._ring: tuple[NativeGeneration, ...] = ()
 
-    def keep(self, shown: Any, oldest: int) -> int:
+    def keep(self, shown: Any, oldest: int, _elsewhere: Any) -> int:
         """Take a delivery; return the newest generation that may leave the window, 0 for none.
 
         :param shown: the bridge's generations.
@@ -47,6 +47,5 @@ class NativeStorage:
         """Take hold of the window."""
         return self._session.hold()
 
-    def ring_of(self, bridge: SessionStatistics) -> tuple[int, int, int]:
-        """Return how many generations the window has, their bytes, and the smallest batch time."""
-        return bridge.kept_generations, bridge.kept_bytes, bridge.oldest_time
+    def account(self, statistics: SessionStatistics) -> None:
+        """Add nothing: the bridge has the ring."""

@@ -25,13 +25,12 @@ class PythonStorage:
     Only the delivery thread replaces the ring; any thread may read it.
     """
 
-    def __init__(self, session: Session, retention: Retention, ceiling: int) -> None:
-        self._session = session
+    def __init__(self, _session: Session, retention: Retention, ceiling: int) -> None:
         self._retention = retention
         self._ceiling = ceiling
         self._ring: tuple[PythonGeneration, ...] = ()
 
-    def keep(self, shown: Any, _oldest: int) -> int:
+    def keep(self, shown: Any, _oldest: int, elsewhere: Any) -> int:
         """Take a delivery; return the newest generation of it: the bridge need keep none."""
         number = 0
         for each in shown:
@@ -48,19 +47,21 @@ class PythonStorage:
             # Room for the active generation, which the bridge has.
             largest = max(generation.nbytes for generation in self._ring)
             self._ring = trim(self._ring, self._ceiling - largest)
-        self._session.reserve(sum(generation.nbytes for generation in self._ring))
+        elsewhere[0] = sum(generation.nbytes for generation in self._ring)
         return number
 
     def hold(self) -> PythonHold:
         """Take hold of the ring."""
         return PythonHold(self._ring)
 
-    def ring_of(self, _bridge: SessionStatistics) -> tuple[int, int, int]:
-        """Return how many generations the ring has, their bytes, and the smallest batch time."""
+    def account(self, statistics: SessionStatistics) -> None:
+        """Add to the bridge's counters what it does not know of the ring."""
         ring = self._ring
-        start_ns = min((generation.start_ns for generation in ring), default=0)
-        units = ring[0].units_per_second if ring else 0
-        return len(ring), sum(g.nbytes for g in ring), start_ns * units // 1_000_000_000
+        statistics.generations = len(ring)
+        statistics.ring_bytes = sum(generation.nbytes for generation in ring)
+        if ring:
+            start_ns = min(generation.start_ns for generation in ring)
+            statistics.oldest_time = start_ns * ring[0].units_per_second // 1_000_000_000
 
 
 def _follows(number: int, following: int) -> bool:
@@ -69,7 +70,7 @@ def _follows(number: int, following: int) -> bool:
 
 
 def parse_generation(data: bytes, shown: abi.Generation) -> PythonGeneration:
-    """Make a generation of its raw batches; of ``shown`` only the time of its end is taken."""
+    """Make a generation of its raw batches; its header and the time of its end are ``shown``'s."""
     chunks = tuple(wire.split_batches(data))
     number = batches = frequency = 0
     times = []
@@ -89,5 +90,6 @@ def parse_generation(data: bytes, shown: abi.Generation) -> PythonGeneration:
         start_ns=min(times, default=0) * 1_000_000_000 // frequency,
         end_ns=shown.end_time * 1_000_000_000 // frequency,
         units_per_second=frequency,
+        header=bytes(shown.header),
         chunks=chunks,
     )

@@ -5,10 +5,12 @@ from __future__ import annotations
 import operator
 import os
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import partial
 from types import TracebackType
-from typing import get_args
+from typing import Any, get_args
 
+from flightrec.abi import SessionStatistics
 from flightrec.errors import (
     AlreadyEnabledError,
     EmptySnapshotError,
@@ -72,6 +74,12 @@ class RecorderStats:
         return max(self.peak_window_bytes - self.ceiling_bytes, 0) if self.ceiling_bytes else 0
 
 
+#: What the bridge counts under the same names.
+_COUNTED = {each.name for each in fields(RecorderStats)} & {
+    field[0] for field in SessionStatistics._fields_
+}
+
+
 class FlightRecorder(Steering):
     """Keeps the last seconds of a Go runtime's execution trace, to be written when needed.
 
@@ -128,11 +136,14 @@ class FlightRecorder(Steering):
         _check_choices("experiment", experiments, EXPERIMENTS)
         _check_choices("pacing", (pacing,), get_args(Pacing))
         _check_choices("storage", (storage,), get_args(StorageName))
-        self._experiments = tuple(experiments)
         self._policy = policy
-        self._strict = bool(strict)
-        self._pacing: Pacing = pacing
-        self._storage: StorageName = storage
+        self._options = partial(
+            RecordingOptions,
+            storage=storage,
+            pacing=pacing,
+            strict=bool(strict),
+            experiments=tuple(experiments),
+        )
         self.set_period(min_age)
         self.set_size(max_bytes)
         self._runtime = runtime if runtime is not None else load()
@@ -202,16 +213,12 @@ class FlightRecorder(Steering):
                 self._recording.close()  # what a start has left that an exception interrupted
             recording = Recording(
                 self._runtime,
-                RecordingOptions(
+                self._options(
                     retention=Retention(
                         policy=self._policy,
                         max_bytes=self._max_bytes,
                         min_age_ns=int(self._min_age * 1e9),
-                    ),
-                    storage=self._storage,
-                    pacing=self._pacing,
-                    strict=self._strict,
-                    experiments=self._experiments,
+                    )
                 ),
             )
             try:
@@ -356,7 +363,7 @@ class FlightRecorder(Steering):
         if last is not None:
             kept = newest(tuple(hold.generations), since_ns=now_ns - int(last * 1e9))
             hold = hold.newest(len(kept))
-        return Snapshot(recording.header(), hold, taken_ns=now_ns)
+        return Snapshot(hold, taken_ns=now_ns)
 
     def stats(self) -> RecorderStats:
         """Return what the recorder has and has done; after a stop, as it was then.
@@ -373,30 +380,11 @@ class FlightRecorder(Steering):
 
     def _stats_of(self, recording: Recording, *, enabled: bool) -> RecorderStats:
         bridge = recording.statistics()
-        generations, ring_bytes, oldest = recording.ring_of(bridge)
-        oldest_ns = self._runtime.ticks_to_ns(oldest) if generations else None
-        return RecorderStats(
-            enabled=enabled,
-            generations=generations,
-            window_bytes=bridge.window_bytes,
-            peak_window_bytes=bridge.peak_window_bytes,
-            ceiling_bytes=recording.options.ceiling,
-            over_ceiling_generations=bridge.over_ceiling_generations,
-            ring_bytes=ring_bytes,
-            queued_bytes=bridge.waiting_bytes,
-            active_bytes=bridge.active_bytes,
-            oldest_ns=oldest_ns,
-            age_ns=self._runtime.now_ns() - oldest_ns if oldest_ns is not None else 0,
-            total_bytes=bridge.bytes,
-            total_batches=bridge.batches,
-            total_generations=bridge.generations,
-            early_advances=bridge.early_advances,
-            advance_bytes=bridge.advance_bytes,
-            overhead_bytes=bridge.overhead_bytes,
-            dropped_generations=bridge.dropped_generations,
-            deliveries=bridge.deliveries,
-            native_bytes=bridge.mapped_bytes,
-        )
+        counted: dict[str, Any] = {name: getattr(bridge, name) for name in _COUNTED}
+        if bridge.generations:
+            counted["oldest_ns"] = self._runtime.ticks_to_ns(bridge.oldest_time)
+            counted["age_ns"] = self._runtime.now_ns() - counted["oldest_ns"]
+        return RecorderStats(enabled=enabled, ceiling_bytes=recording.options.ceiling, **counted)
 
     def __repr__(self) -> str:
         state = "enabled" if self.enabled else "not enabled"

@@ -61,14 +61,14 @@ class Storage(Protocol):
 
     def __init__(self, session: Session, retention: Retention, ceiling: int) -> None: ...
 
-    def keep(self, shown: Any, oldest: int, /) -> int:
+    def keep(self, shown: Any, oldest: int, elsewhere: Any, /) -> int:
         """Take a delivery of the bridge's generations; return what the bridge may evict."""
 
     def hold(self) -> Hold:
         """Take hold of the window."""
 
-    def ring_of(self, bridge: SessionStatistics, /) -> tuple[int, int, int]:
-        """Return how many generations the window has, their bytes, and the smallest batch time."""
+    def account(self, statistics: SessionStatistics, /) -> None:
+        """Add to the bridge's counters what it does not know of the ring."""
 
 
 _STORAGES: dict[StorageName, type[Storage]] = {"native": NativeStorage, "python": PythonStorage}
@@ -85,10 +85,8 @@ class Recording:
         self.runtime = runtime
         self.options = options
         self.started = False
-        self._session = Session(runtime._library)
-        self._storage = _STORAGES[options.storage](
-            self._session, options.retention, options.ceiling
-        )
+        self.session = Session(runtime._library)
+        self._storage = _STORAGES[options.storage](self.session, options.retention, options.ceiling)
         self._failure: BaseException | None = None
         # ctypes frees a callback with its last reference, and the bridge still has it.
         self._consumer = abi.CONSUMER(self._consume)
@@ -107,7 +105,7 @@ class Recording:
         if "allocfree" in options.experiments:
             flags |= Option.ALLOCFREE
         _running.add(self)
-        self._session.open(
+        self.session.open(
             max_bytes=options.retention.max_bytes if options.pacing == "size" else 0,
             ceiling=options.ceiling,
             flags=flags,
@@ -123,15 +121,17 @@ class Recording:
 
     @takes_no_signals
     def _deliver(self) -> None:
-        ended = self._session.deliver(self._consumer)
+        ended = self.session.deliver(self._consumer)
         if self._failure is None:
             self._failure = ended
 
-    def _consume(self, _context: int | None, shown: Any, count: int, oldest: int) -> int:
+    def _consume(
+        self, _context: int | None, shown: Any, count: int, oldest: int, elsewhere: Any
+    ) -> int:
         # What leaves a ctypes callback as an exception is printed and lost: it is kept here and
         # ends the recording.
         try:
-            return self._storage.keep([shown[i].contents for i in range(count)], oldest)
+            return self._storage.keep([shown[i].contents for i in range(count)], oldest, elsewhere)
         except BaseException as exc:
             self._failure = exc
             return _REFUSAL
@@ -143,10 +143,6 @@ class Recording:
         """The first error, once the recording has ended for it."""
         return self._failure
 
-    def header(self) -> bytes:
-        """Return the trace's header; nothing before the runtime has written it."""
-        return self._session.header()
-
     def flush(self, timeout: float | None = None) -> None:
         """End the active generation, and return when it is in the window.
 
@@ -155,7 +151,7 @@ class Recording:
         """
         self._not_on_delivery("flush")
         try:
-            self._session.flush(timeout)
+            self.session.flush(timeout)
         except FlightRecorderError as exc:
             if self._failure is not None:
                 raise self._failure from None
@@ -167,20 +163,11 @@ class Recording:
         """Take hold of the window as it is. Does not enter Go."""
         return self._storage.hold()
 
-    def feed(self, chunk: bytes) -> None:
-        """Hand a chunk to a replay, as the trace reader would.
-
-        :raises TraceFormatError: this chunk or one before it was refused.
-        """
-        self._session.feed(chunk)
-
     def statistics(self) -> SessionStatistics:
-        """Return the bridge's counters."""
-        return self._session.statistics()
-
-    def ring_of(self, bridge: SessionStatistics) -> tuple[int, int, int]:
-        """Return how many generations the window has, their bytes, and the smallest batch time."""
-        return self._storage.ring_of(bridge)
+        """Return the counters of the bridge and of the ring."""
+        statistics = self.session.statistics()
+        self._storage.account(statistics)
+        return statistics
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop, and wait until all that was written is in the window. May be called again.
@@ -188,7 +175,7 @@ class Recording:
         :raises TimeoutError: it takes longer than ``timeout`` seconds; it goes on stopping.
         """
         self._not_on_delivery("stop")
-        self._session.stop(timeout)
+        self.session.stop(timeout)
         self._thread.join(timeout)
         if self._thread.is_alive():
             raise TimeoutError(f"the retention policy did not return within {timeout} s")
@@ -203,7 +190,7 @@ class Recording:
     def close(self) -> None:
         """End the recording, without waiting, and free what no snapshot holds. May be repeated."""
         self.started = False
-        self._session.close()
+        self.session.close()
         self._count()
         _running.discard(self)
 

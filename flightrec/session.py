@@ -10,7 +10,6 @@ import ctypes
 import threading
 import time
 import weakref
-from collections.abc import Callable
 from typing import Any
 
 from flightrec import abi
@@ -26,8 +25,6 @@ _LOOK_UP_NS = 20_000_000
 
 #: How many generations a window is first thought to have.
 _MANY = 64
-
-_HEADER_BYTES = 16
 
 
 class Session:
@@ -76,10 +73,6 @@ class Session:
             return None
         return error_for("flightrec_session_deliver", status, error)
 
-    def reserve(self, nbytes: int) -> None:
-        """Count bytes that the consumer has elsewhere as part of the window."""
-        self._cdll.flightrec_session_reserve(self._handle, nbytes, None)
-
     def flush(self, timeout: float | None) -> None:
         """End the active generation, and return when the consumer is done with it.
 
@@ -87,29 +80,9 @@ class Session:
         :raises TimeoutError: it takes longer.
         :raises FlightRecorderError: the session has ended.
         """
-        flush = ctypes.c_uint64()
-        self._call("flightrec_session_flush", flush)
-        generation, error = ctypes.c_uint64(), abi.Error()
-        wait = self._cdll.flightrec_session_flush_wait
-        status = _wait(
-            lambda ns: wait(self._handle, flush, generation, ns, error),
-            timeout,
+        self._wait(
+            "flightrec_session_flush", abi.Flush(), timeout=timeout, verb="end the generation"
         )
-        if status == Status.TIMEOUT:
-            raise TimeoutError(f"the Go runtime did not end the generation within {timeout} s")
-        if status:
-            raise self._error("flightrec_session_flush_wait", status, error)
-
-    def header(self) -> bytes:
-        """Return the trace's header, 16 bytes; nothing before the runtime has written it."""
-        buffer = ctypes.create_string_buffer(_HEADER_BYTES)
-        error = abi.Error()
-        status = self._cdll.flightrec_session_header(self._handle, buffer, error)
-        if status == Status.TIMEOUT:
-            return b""
-        if status:
-            raise self._error("flightrec_session_header", status, error)
-        return buffer.raw
 
     def hold(self, number: int = 0) -> NativeHold:
         """Take hold of the generations in the window, or of the one with this number."""
@@ -153,17 +126,25 @@ class Session:
 
         :raises TimeoutError: it takes longer than ``timeout`` seconds; it goes on ending.
         """
-        self._call("flightrec_session_stop")
-        error = abi.Error()
-        wait = self._cdll.flightrec_session_stop_wait
-        status = _wait(
-            lambda ns: wait(self._handle, ns, error),
-            timeout,
-        )
-        if status == Status.TIMEOUT:
-            raise TimeoutError(f"the Go runtime did not stop the trace within {timeout} s")
-        if status:
-            raise self._error("flightrec_session_stop_wait", status, error)
+        self._wait("flightrec_session_stop", timeout=timeout, verb="stop the trace")
+
+    def _wait(self, name: str, *arguments: Any, timeout: float | None, verb: str) -> None:
+        """Call a function that takes a number of ns to wait, until it is done or time is up."""
+        until = None if timeout is None else time.monotonic_ns() + max(0, int(timeout * 1e9))
+        on_main = threading.current_thread() is threading.main_thread()
+        while True:
+            left = -1 if until is None else max(0, until - time.monotonic_ns())
+            # Between two short waits Python runs signal handlers, on the main thread.
+            shortly = _LOOK_UP_NS if on_main and not 0 <= left < _LOOK_UP_NS else left
+            error = abi.Error()
+            status = getattr(self._cdll, name)(self._handle, *arguments, shortly, error)
+            if status == Status.TIMEOUT and shortly != left:
+                continue
+            if status == Status.TIMEOUT:
+                raise TimeoutError(f"the Go runtime did not {verb} within {timeout} s")
+            if status:
+                raise self._error(name, status, error)
+            return
 
     def close(self) -> None:
         """End the session and empty its window, without waiting. May be called again."""
@@ -173,15 +154,3 @@ class Session:
 def _close(cdll: ctypes.CDLL, handle: ctypes.c_uint64) -> None:
     if handle and not is_forked():
         cdll.flightrec_session_close(handle, None)
-
-
-def _wait(wait: Callable[[int], int], timeout: float | None) -> int:
-    """Call a function that waits for a number of ns, until it does not time out or time is up."""
-    if threading.current_thread() is not threading.main_thread():
-        return wait(-1 if timeout is None else max(0, int(timeout * 1e9)))
-    until = None if timeout is None else time.monotonic_ns() + max(0, int(timeout * 1e9))
-    while True:
-        left = _LOOK_UP_NS if until is None else min(_LOOK_UP_NS, until - time.monotonic_ns())
-        status = wait(max(left, 0))
-        if status != Status.TIMEOUT or left <= 0:
-            return status

@@ -18,17 +18,16 @@ class Snapshot:
     and the ring have let go. Safe to use from any thread.
     """
 
-    __slots__ = ("__weakref__", "_header", "_hold", "_taken_ns")
+    __slots__ = ("__weakref__", "_hold", "_taken_ns")
 
-    def __init__(self, header: bytes, hold: Hold, *, taken_ns: int) -> None:
-        self._header = header
+    def __init__(self, hold: Hold, *, taken_ns: int) -> None:
         self._hold = hold
         self._taken_ns = taken_ns
 
     @property
     def header(self) -> bytes:
         r"""The trace's 16-byte header: ``b"go 1.26 trace\0\0\0"``."""
-        return self._header
+        return self._hold.generations[0].header
 
     @property
     def generations(self) -> tuple[Generation, ...]:
@@ -38,7 +37,7 @@ class Snapshot:
     @property
     def nbytes(self) -> int:
         """How many bytes :meth:`save` and :meth:`write_to` write."""
-        return len(self._header) + sum(g.nbytes for g in self._hold.generations)
+        return len(self.header) + sum(g.nbytes for g in self._hold.generations)
 
     @property
     def start_ns(self) -> int | None:
@@ -54,7 +53,7 @@ class Snapshot:
         return self._taken_ns
 
     def _pieces(self) -> list[memoryview]:
-        return [memoryview(self._header), *self._hold.buffers]
+        return [memoryview(self.header), *self._hold.buffers]
 
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the trace to a file and return the bytes written.

@@ -111,8 +111,8 @@ func TestHeaderVersion(t *testing.T) {
 		"go 2.26 trace\x00\x00\x00": 0,
 		"0123456789abcdef":          0,
 	} {
-		if got := headerVersion([]byte(header)); got != want {
-			t.Errorf("headerVersion(%q) = %d, want %d", header, got, want)
+		if got := traceHeader([]byte(header)).version(); got != want {
+			t.Errorf("the version of %q is %d, want %d", header, got, want)
 		}
 	}
 }

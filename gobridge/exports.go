@@ -24,7 +24,7 @@ var (
 	errEnded   = errors.New("there is nothing more")
 )
 
-// Every export is one call of answer, value or do, and does all its work inside: so no panic passes.
+// Every export is one call of answer or value, and does all its work inside: so no panic passes.
 // A test reads the source.
 
 // answer runs an export's body; a panic and an error become a status and a text.
@@ -52,14 +52,22 @@ func answerWith(to *C.flightrec_error, body func() (C.int32_t, error)) (status C
 	return fill(to, status, err)
 }
 
+// answerJSON answers with what body returns, as JSON.
+func answerJSON(text *C.char, capacity C.size_t, length *C.size_t, body func() any) C.int32_t {
+	return answer(nil, func() error {
+		encoded, err := json.Marshal(body())
+		if err != nil {
+			return err
+		}
+		return put(encoded, text, capacity, length)
+	})
+}
+
 // value runs the body of an export that returns no status; a panic becomes the zero value.
 func value[T any](body func() T) (result T) {
 	defer func() { _ = recover() }()
 	return body()
 }
-
-// do runs the body of an export that returns nothing; a panic is dropped.
-func do(body func()) { value(func() struct{} { body(); return struct{}{} }) }
 
 func statusOf(err error) C.int32_t {
 	var format *formatError
@@ -113,13 +121,7 @@ func flightrec_go_version(text *C.char, capacity C.size_t, length *C.size_t) C.i
 
 //export flightrec_overlays
 func flightrec_overlays(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answer(nil, func() error {
-		names, err := json.Marshal(append([]string{}, overlays...))
-		if err != nil {
-			return err
-		}
-		return put(names, text, capacity, length)
-	})
+	return answerJSON(text, capacity, length, func() any { return append([]string{}, overlays...) })
 }
 
 //export flightrec_clock_now
@@ -160,24 +162,12 @@ func flightrec_session_feed(handle C.uint64_t, chunk unsafe.Pointer, n C.size_t,
 
 //export flightrec_workload_names
 func flightrec_workload_names(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answer(nil, func() error {
-		names, err := json.Marshal(workloadNames())
-		if err != nil {
-			return err
-		}
-		return put(names, text, capacity, length)
-	})
+	return answerJSON(text, capacity, length, func() any { return workloadNames() })
 }
 
 //export flightrec_workload_describe
 func flightrec_workload_describe(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answer(nil, func() error {
-		all, err := json.Marshal(describeWorkloads())
-		if err != nil {
-			return err
-		}
-		return put(all, text, capacity, length)
-	})
+	return answerJSON(text, capacity, length, func() any { return describeWorkloads() })
 }
 
 //export flightrec_workload_check
@@ -352,13 +342,7 @@ func flightrec_thread_end(thread C.uint64_t) C.int32_t {
 
 //export flightrec_metrics_describe
 func flightrec_metrics_describe(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answer(nil, func() error {
-		described, err := json.Marshal(describeMetrics())
-		if err != nil {
-			return err
-		}
-		return put(described, text, capacity, length)
-	})
+	return answerJSON(text, capacity, length, func() any { return describeMetrics() })
 }
 
 //export flightrec_metrics_read
@@ -396,11 +380,5 @@ func putNews(kind newsKind, name string, start, end int64, status int) bool {
 
 //export flightrec_tasks_open
 func flightrec_tasks_open(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answer(nil, func() error {
-		listed, err := json.Marshal(openTasks.list(1000))
-		if err != nil {
-			return err
-		}
-		return put(listed, text, capacity, length)
-	})
+	return answerJSON(text, capacity, length, func() any { return openTasks.list(1000) })
 }

@@ -10,13 +10,7 @@ type generation struct {
 	frequency uint64 // trace clock units per second; 0 until its event was seen
 	asked     uint64 // how many bytes were written when its early end was asked for; 0 if it was not
 	unwanted  bool   // no window wants it: what it had is gone
-	blocks    []block
-}
-
-// A block is a piece of native memory.
-type block struct {
-	memory []byte
-	used   int
+	segments  []segment
 }
 
 // overhead is what the generation grew by after its early end was asked for, 0 if it was not.
@@ -33,26 +27,26 @@ func (g *generation) append(chunk []byte) error {
 	if g.unwanted {
 		return nil
 	}
-	last := len(g.blocks) - 1
-	if last < 0 || len(g.blocks[last].memory)-g.blocks[last].used < len(chunk) {
-		memory, err := newBlock()
+	last := len(g.segments) - 1
+	if last < 0 || blockBytes-int(g.segments[last].bytes) < len(chunk) {
+		empty, err := newBlock()
 		if err != nil {
 			return err
 		}
-		g.blocks = append(g.blocks, block{memory: memory})
+		g.segments = append(g.segments, empty)
 		last++
 	}
-	b := &g.blocks[last]
-	b.used += copy(b.memory[b.used:], chunk)
+	s := &g.segments[last]
+	s.bytes += uintptr(copy(s.rest(), chunk))
 	g.bytes += uint64(len(chunk))
 	return nil
 }
 
 // free gives the memory back.
 func (g *generation) free() {
-	for _, b := range g.blocks {
-		freeBlock(b.memory)
+	for _, each := range g.segments {
+		freeBlock(each)
 	}
-	g.blocks = nil
+	g.segments = nil
 	g.bytes = 0
 }

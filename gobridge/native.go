@@ -48,12 +48,10 @@ const (
 type streamWords struct {
 	requests         uint64
 	flushWanted      uint64
-	activeGeneration uint64
 	activeBytes      uint64
-	activeMinTime    uint64
-	bytes            uint64
-	batches          uint64
-	generations      uint64
+	totalBytes       uint64
+	totalBatches     uint64
+	totalGenerations uint64
 	earlyAdvances    uint64
 	advanceBytes     uint64
 	overheadBytes    uint64
@@ -77,18 +75,21 @@ type segment struct {
 // blocks.
 const blockBytes = 4 * maxBatchBytes
 
-// newBlock returns memory outside the Go heap.
-func newBlock() ([]byte, error) {
+// newBlock returns an empty segment, with room for blockBytes outside the Go heap.
+func newBlock() (segment, error) {
 	at := C.flightrec_block_get()
 	if at == nil {
-		return nil, errNoMemory
+		return segment{}, errNoMemory
 	}
-	return unsafe.Slice((*byte)(at), blockBytes), nil
+	return segment{data: at}, nil
 }
 
-func freeBlock(block []byte) {
-	C.flightrec_block_put(unsafe.Pointer(unsafe.SliceData(block)), C.size_t(len(block)))
+// rest is what is free of the block that a segment lies in.
+func (s segment) rest() []byte {
+	return unsafe.Slice((*byte)(s.data), blockBytes)[s.bytes:]
 }
+
+func freeBlock(s segment) { C.flightrec_block_put(s.data, blockBytes) }
 
 func trimBlocks() { C.flightrec_blocks_trim() }
 
@@ -109,13 +110,7 @@ func newNativeStream(wake int) (nativeStream, error) {
 	return nativeStream{at, (*streamWords)(unsafe.Pointer(C.flightrec_stream_shared(at)))}, nil
 }
 
-func (s nativeStream) setHeader(header []byte) {
-	C.flightrec_stream_set_header(s.at, (*C.uint8_t)(unsafe.SliceData(header)))
-}
-
-func (s nativeStream) flushed(flush, generation uint64) {
-	C.flightrec_stream_flushed(s.at, C.uint64_t(flush), C.uint64_t(generation))
-}
+func (s nativeStream) flushed(flush uint64) { C.flightrec_stream_flushed(s.at, C.uint64_t(flush)) }
 
 func (s nativeStream) deaf() { C.flightrec_stream_deaf(s.at) }
 
@@ -171,7 +166,7 @@ func generationCount() uint64 { return uint64(C.flightrec_generation_count()) }
 
 // finish makes a complete generation of what an active one has, for these windows. The memory is
 // not the active one's any more.
-func (g *generation) finish(endTime uint64, windows []*window) error {
+func (g *generation) finish(header traceHeader, endTime uint64, windows []*window) error {
 	facts := C.flightrec_generation{
 		number:    C.uint64_t(g.number),
 		bytes:     C.uint64_t(g.bytes),
@@ -179,17 +174,15 @@ func (g *generation) finish(endTime uint64, windows []*window) error {
 		min_time:  C.uint64_t(g.minTime),
 		end_time:  C.uint64_t(endTime),
 		frequency: C.uint64_t(g.frequency),
+		header:    *(*[headerBytes]C.uint8_t)(unsafe.Pointer(&header)),
 	}
-	segments := make([]segment, len(g.blocks))
-	for i, b := range g.blocks {
-		segments[i] = segment{unsafe.Pointer(unsafe.SliceData(b.memory)), uintptr(b.used)}
-	}
-	made := C.flightrec_generation_new(&facts, (*C.flightrec_segment)(unsafe.Pointer(unsafe.SliceData(segments))), C.size_t(len(segments)))
+	segments := (*C.flightrec_segment)(unsafe.Pointer(unsafe.SliceData(g.segments)))
+	made := C.flightrec_generation_new(&facts, segments, C.size_t(len(g.segments)))
 	if made == nil {
 		g.free()
 		return errNoMemory
 	}
-	g.blocks = nil
+	g.segments = nil
 	defer C.flightrec_generation_release(made)
 	for _, w := range windows {
 		if err := w.add(made); err != nil {

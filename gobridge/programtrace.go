@@ -29,7 +29,15 @@ func programStart(w io.Writer) error {
 		return errors.New(alreadyTracing)
 	}
 	p := newProgramTrace(w)
-	if err := openProgramTrace(p); err != nil {
+	err := takePart(sessionOptions{}, func(t *tracer) error {
+		p.tracer, p.after = t, t.newest
+		if t.active != nil {
+			p.after = t.active.number
+		}
+		t.program.Store(p)
+		return nil
+	})
+	if err != nil {
 		p.end()
 		var conflict conflictError
 		if errors.As(err, &conflict) {
@@ -105,7 +113,7 @@ func (p *programTrace) write(w io.Writer) {
 }
 
 // take takes a chunk from the trace reader. header is the trace's.
-func (p *programTrace) take(chunk, header []byte) {
+func (p *programTrace) take(chunk []byte, header *traceHeader) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over || len(chunk) == 0 {
@@ -123,7 +131,7 @@ func (p *programTrace) take(chunk, header []byte) {
 		p.current = parsed.generation
 		if !p.begun && p.current != p.after {
 			p.begun = true
-			p.queue = append(p.queue, header)
+			p.queue = append(p.queue, header[:])
 		}
 	}
 	if !p.begun {

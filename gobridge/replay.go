@@ -12,7 +12,8 @@ var errNoReplay = errors.New("this session records a real trace and cannot be fe
 // replays has the tracer of each replay, by its session.
 var replays sync.Map
 
-func openReplay(options sessionOptions) (session uint64, err error) {
+// openReplay makes a replay, whose session open opens.
+func openReplay(options sessionOptions, open func(*tracer) error) error {
 	replays.Range(func(session, t any) bool { // those that are over
 		select {
 		case <-t.(*tracer).retired:
@@ -21,13 +22,13 @@ func openReplay(options sessionOptions) (session uint64, err error) {
 		}
 		return true
 	})
-	t, session, err := newTracer(options)
+	t, err := newTracer(options, open)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	replays.Store(session, t)
+	replays.Store(t.windows[0].session(), t)
 	t.run()
-	return session, nil
+	return nil
 }
 
 // feed hands a chunk to a replay as the trace reader would, and returns the replay's first error.

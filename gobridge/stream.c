@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,17 +39,9 @@ void flightrec_stream_put(flightrec_stream *stream) {
 
 flightrec_stream_words *flightrec_stream_shared(flightrec_stream *stream) { return &stream->words; }
 
-void flightrec_stream_set_header(flightrec_stream *stream, const uint8_t *header) {
-    pthread_mutex_lock(&stream->mutex);
-    memcpy(stream->header, header, sizeof stream->header);
-    stream->has_header = 1;
-    pthread_mutex_unlock(&stream->mutex);
-}
-
-void flightrec_stream_flushed(flightrec_stream *stream, uint64_t flush, uint64_t generation) {
+void flightrec_stream_flushed(flightrec_stream *stream, uint64_t flush) {
     pthread_mutex_lock(&stream->mutex);
     stream->flush_done = flush;
-    stream->flush_generation = generation;
     pthread_mutex_unlock(&stream->mutex);
     pthread_cond_broadcast(&stream->changed);
 }

@@ -13,8 +13,7 @@ import (
 // A stream takes the chunks of a trace, checks them, and makes generations of them for its windows.
 // The trace reader calls Write; any other goroutine may call the rest.
 type stream struct {
-	native nativeStream
-	words  *streamWords  // the native stream's
+	nativeStream
 	wanted chan struct{} // somebody has something to ask: a flush, an early end, the end of a session
 	seen   uint64        // requests that were passed on; the trace reader's own
 
@@ -24,22 +23,23 @@ type stream struct {
 	windows  []*window
 	active   *generation // nil between two of them
 	pace     pace
-	advanced uint64 // when an advance of ours ended last, by monotonicNow
-	newest   uint64 // the last generation that was completed; 0 if none was
-	offset   int64  // of the next chunk in the trace
-	headered bool
-	inBand   bool  // the trace itself marks a generation's end (Go 1.26 and later)
-	over     bool  // nothing is taken any more
-	err      error // the first one
+	advanced uint64       // when an advance of ours ended last, by monotonicNow
+	newest   uint64       // the last generation that was completed; 0 if none was
+	offset   int64        // of the next chunk in the trace
+	header   *traceHeader // nil before it came
+	inBand   bool         // the trace itself marks a generation's end (Go 1.26 and later)
+	over     bool         // nothing is taken any more
+	err      error        // the first one
 }
 
 // A window is one session's: it takes part from the first generation that begins after it was added.
 type window struct {
 	nativeWindow
 	options sessionOptions
-	joined  bool // the active generation is this window's too
-	lost    bool // the active generation has outgrown its ceiling
 }
+
+// A traceHeader is what a trace begins with: "go 1.26 trace" and 0 bytes.
+type traceHeader [headerBytes]byte
 
 // broken is the error of a chunk that is not a trace's.
 func (s *stream) broken(e formatError) error {
@@ -77,14 +77,14 @@ func (s *stream) take(chunk []byte) error {
 }
 
 func (s *stream) takeLocked(chunk []byte) error {
-	if !s.headered {
+	if s.header == nil {
 		if len(chunk) < headerBytes {
 			return s.broken(formatError{text: fmt.Sprintf("expected at least %d bytes in the first write, got %d", headerBytes, len(chunk))})
 		}
-		s.headered = true
-		s.inBand = headerVersion(chunk) >= 26
-		s.native.setHeader(chunk[:headerBytes])
-		store(&s.words.bytes, headerBytes)
+		header := traceHeader(chunk)
+		s.header = &header
+		s.inBand = header.version() >= 26
+		store(&s.words.totalBytes, headerBytes)
 		if chunk = chunk[headerBytes:]; len(chunk) == 0 {
 			return nil
 		}
@@ -135,18 +135,20 @@ func (s *stream) takeBatchLocked(chunk []byte) error {
 		if follows != 0 && header.generation != nextGeneration(follows) {
 			return s.broken(formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, follows), 1, header.generation})
 		}
-		s.beginGenerationLocked(header.generation)
+		s.active = &generation{number: header.generation}
+		for _, w := range s.windows {
+			store(&w.words.joined, 1)
+		}
 	}
 	g := s.active
 	if header.time != 0 && (g.minTime == 0 || header.time < g.minTime) {
 		g.minTime = header.time
-		store(&s.words.activeMinTime, g.minTime)
 	}
 	if frequency := frequencyIn(chunk, header.payload); frequency != 0 {
 		g.frequency = frequency
 	}
 	g.batches++
-	store(&s.words.batches, load(&s.words.batches)+1)
+	store(&s.words.totalBatches, load(&s.words.totalBatches)+1)
 	if err := s.appendLocked(chunk); err != nil {
 		return err
 	}
@@ -171,20 +173,10 @@ func nextGeneration(number uint64) uint64 {
 	return number + 1
 }
 
-func (s *stream) beginGenerationLocked(number uint64) {
-	s.active = &generation{number: number}
-	for _, w := range s.windows {
-		w.joined = true
-		store(&w.words.joined, 1)
-	}
-	store(&s.words.activeMinTime, 0)
-	store(&s.words.activeGeneration, number)
-}
-
 // appendLocked adds a chunk to the active generation, and evicts what it leaves no room for.
 func (s *stream) appendLocked(chunk []byte) error {
 	g, n := s.active, uint64(len(chunk))
-	store(&s.words.bytes, load(&s.words.bytes)+n)
+	store(&s.words.totalBytes, load(&s.words.totalBytes)+n)
 	wanted := false
 	for _, w := range s.windows {
 		wanted = wanted || w.fits(g.bytes+n)
@@ -202,7 +194,7 @@ func (s *stream) appendLocked(chunk []byte) error {
 
 // fits makes room for an active generation of so many bytes, and says whether the window takes it.
 func (w *window) fits(active uint64) bool {
-	if !w.joined || w.lost {
+	if load(&w.words.joined) == 0 {
 		return false
 	}
 	limit := w.options.ceiling
@@ -211,8 +203,8 @@ func (w *window) fits(active uint64) bool {
 		w.makeRoom(active)
 		total = load(&w.words.kept) + active
 		if total > limit && w.options.flags&optionStrict != 0 {
-			w.lost = true
 			store(&w.words.joined, 0)
+			w.lose()
 			return false
 		}
 	}
@@ -232,20 +224,15 @@ func (s *stream) endGenerationLocked() error {
 		s.pace.learn(g.overhead())
 		s.setPaceLocked()
 	}
-	store(&s.words.activeGeneration, 0)
 	store(&s.words.activeBytes, 0)
 	var takers []*window
 	for _, w := range s.windows {
-		switch {
-		case w.lost:
-			w.lose()
-		case w.joined:
+		if load(&w.words.joined) != 0 {
 			takers = append(takers, w)
 		}
-		w.lost = false
 	}
-	err := g.finish(runtime_traceClockNow(), takers)
-	store(&s.words.generations, load(&s.words.generations)+1)
+	err := g.finish(*s.header, runtime_traceClockNow(), takers)
+	store(&s.words.totalGenerations, load(&s.words.totalGenerations)+1)
 	return err
 }
 
@@ -294,7 +281,6 @@ func (s *stream) finishLocked(err error) {
 	if s.active != nil {
 		s.active.free()
 		s.active = nil
-		store(&s.words.activeGeneration, 0)
 		store(&s.words.activeBytes, 0)
 	}
 	s.err = err
@@ -303,9 +289,9 @@ func (s *stream) finishLocked(err error) {
 	}
 }
 
-// headerVersion returns the minor version in a trace's header, 0 if it is not such a header.
-func headerVersion(header []byte) int {
-	text, isGo := strings.CutPrefix(string(header[:headerBytes]), "go 1.")
+// version returns the minor version of Go's trace format, 0 if it is no such header.
+func (h traceHeader) version() int {
+	text, isGo := strings.CutPrefix(string(h[:]), "go 1.")
 	digits, rest, _ := strings.Cut(text, " ")
 	minor, err := strconv.ParseUint(digits, 10, 16)
 	if !isGo || err != nil || strings.TrimRight(rest, "\x00") != "trace" {

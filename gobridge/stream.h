@@ -18,12 +18,10 @@ typedef struct {
     uint64_t requests;     /* C: how often Go was asked for something: a flush, the end of a session */
     uint64_t flush_wanted; /* C: the number of the latest flush */
     /* Go: as in flightrec_session_statistics */
-    uint64_t active_generation;
     uint64_t active_bytes;
-    uint64_t active_min_time;
-    uint64_t bytes;
-    uint64_t batches;
-    uint64_t generations;
+    uint64_t total_bytes;
+    uint64_t total_batches;
+    uint64_t total_generations;
     uint64_t early_advances;
     uint64_t advance_bytes;
     uint64_t overhead_bytes;
@@ -31,7 +29,7 @@ typedef struct {
 
 typedef struct {
     uint64_t kept;    /* C: bytes of complete generations: the window's, what the consumer reads, and
-                       * what it has reserved */
+                       * what it has elsewhere */
     uint64_t leaving; /* C: the session is to end */
     uint64_t peak;    /* Go: the most that window and active generation had together */
     uint64_t joined;  /* Go: the active generation is the window's too */
@@ -43,10 +41,9 @@ typedef struct {
  * if there is no memory. */
 flightrec_stream *flightrec_stream_new(int wake);
 flightrec_stream_words *flightrec_stream_shared(flightrec_stream *stream);
-void flightrec_stream_set_header(flightrec_stream *stream, const uint8_t *header);
 
-/* The flushes up to this number are done: the newest complete generation is this one. */
-void flightrec_stream_flushed(flightrec_stream *stream, uint64_t flush, uint64_t generation);
+/* The flushes up to this number are done: the windows have what they completed. */
+void flightrec_stream_flushed(flightrec_stream *stream, uint64_t flush);
 
 /* Go reads no more: from now on nothing is written to the descriptor. */
 void flightrec_stream_deaf(flightrec_stream *stream);

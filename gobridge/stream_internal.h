@@ -12,10 +12,7 @@ struct flightrec_stream {
     pthread_cond_t changed; /* a generation came, a consumer is done, a flush is done, a session ended */
     uint64_t references;    /* Go's, and one of each window */
     int wake;
-    int has_header;
-    uint8_t header[16];
-    uint64_t flush_done;
-    uint64_t flush_generation; /* the newest that it completed */
+    uint64_t flush_done; /* the number of the latest that is */
     flightrec_stream_words words;
 };
 
@@ -23,6 +20,7 @@ struct flightrec_window {
     flightrec_stream *stream;
     uint64_t references; /* Go's, the registry's, and one of each call that runs */
     uint64_t session;    /* its handle */
+    flightrec_window *next; /* the registry's */
     uint64_t ceiling;
     int strict;
     int ended;
@@ -34,29 +32,31 @@ struct flightrec_window {
     const flightrec_generation **generations;
     size_t first, count, capacity;
     size_t waiting; /* how many of the newest the consumer was not given */
+    uint64_t added; /* how many there ever were */
     uint64_t kept;  /* bytes of all */
     /* What the consumer looks at, with references of its own. */
     const flightrec_generation **taken;
     size_t taken_count, taken_capacity;
     uint64_t taken_evicted; /* bytes of those that left the ring meanwhile */
-    uint64_t reserved;      /* bytes that the consumer has elsewhere */
-    uint64_t reserving;     /* the same, once it returns */
+    uint64_t elsewhere;     /* bytes that the consumer has copied */
 
     uint64_t dropped, over_ceiling, deliveries;
     flightrec_window_words words;
 };
 
-/* Gives a window its handle, and the registry a reference. Returns 0, or -1 if there is no memory. */
-int flightrec_session_register(flightrec_window *window);
-
-/* Makes room for count pointers in a list. Returns 0, or -1 if there is no memory. */
-int flightrec_reserve(void *list, size_t *capacity, size_t count);
+/* Gives a window its handle, and the registry a reference. */
+void flightrec_session_register(flightrec_window *window);
 
 int64_t flightrec_now_ns(void);
-int32_t flightrec_window_deliver(flightrec_window *window, flightrec_consumer consumer,
-                                 void *context, flightrec_error *error);
 
 /* With the stream's mutex held. */
+
+/* flightrec_session_deliver; the mutex is free while the consumer runs. */
+int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_consumer consumer,
+                                        void *context, flightrec_error *error);
+
+/* How the session ended; fills error if it was for one. */
+int32_t flightrec_window_outcome_locked(const flightrec_window *window, flightrec_error *error);
 
 /* Asks Go to look at what is wanted. */
 void flightrec_stream_ask_locked(flightrec_stream *stream);
@@ -71,8 +71,5 @@ size_t flightrec_window_index_locked(const flightrec_window *window, uint64_t nu
 
 /* Evicts the oldest count generations. */
 void flightrec_window_evict_locked(flightrec_window *window, size_t count);
-
-/* Whether the consumer is done with this generation and all before it. */
-int flightrec_window_settled_locked(const flightrec_window *window, uint64_t number);
 
 #endif

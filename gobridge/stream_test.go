@@ -103,9 +103,9 @@ func TestStreamRefuses(t *testing.T) {
 			if !strings.Contains(format.text, test.text) || format.offset != test.offset {
 				t.Errorf("got %q at %d, want %q at %d", format.text, format.offset, test.text, test.offset)
 			}
-			before := load(&tr.words.bytes)
+			before := load(&tr.words.totalBytes)
 			write(t, tr, good[0])
-			if load(&tr.words.bytes) != before {
+			if load(&tr.words.totalBytes) != before {
 				t.Error("what comes after an error is still taken")
 			}
 			tr.finish(errors.New("later"))
@@ -123,11 +123,11 @@ func TestOldTraceEndsWithItsLastGeneration(t *testing.T) {
 		chunks := wholeGeneration(n, 10)
 		write(t, tr, chunks[0], chunks[1])
 	}
-	if n := load(&tr.words.generations); n != 1 {
+	if n := load(&tr.words.totalGenerations); n != 1 {
 		t.Errorf("%d generations are complete before the end", n)
 	}
 	tr.finish(nil)
-	if n := load(&tr.words.generations); n != 2 {
+	if n := load(&tr.words.totalGenerations); n != 2 {
 		t.Errorf("%d generations are complete after the end", n)
 	}
 }
@@ -211,7 +211,7 @@ func TestEarlyEndIsAskedForOnce(t *testing.T) {
 func TestTheSmallestWindowSetsThePace(t *testing.T) {
 	tr, w, _ := replayed(t, sessionOptions{maxBytes: 10 * mib})
 	tr.mu.Lock()
-	session, err := tr.add(sessionOptions{maxBytes: 5 * mib})
+	session, err := tr.addSession(sessionOptions{maxBytes: 5 * mib})
 	tr.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)

@@ -29,11 +29,10 @@ type tracer struct {
 	requests  *os.File                     // C writes a byte to the other end for each
 	writer    *os.File                     // that end
 	silent    atomic.Bool                  // tracing was turned off, or is someone else's
-	flushed   uint64                       // the last flush that was answered; control's own
+	answered  uint64                       // the last flush that was answered; control's own
 	joining   []joining                    // under mu
 	leaving   bool                         // the last session leaves, so nobody can join; under mu
 	program   atomic.Pointer[programTrace] // the program's own trace; set under mu
-	header    []byte                       // the trace's; the trace reader's own
 	ended     chan struct{}                // closed when the stream is over
 	retired   chan struct{}                // closed when control has returned
 }
@@ -46,56 +45,43 @@ var tracing struct {
 
 // openSession opens a session. The first one starts the runtime's tracer, the others share it.
 func openSession(options sessionOptions) (session uint64, err error) {
-	if options.flags&optionReplay != 0 {
-		return openReplay(options)
-	}
 	if options.flags&optionAllocFree != 0 && !hasAllocFree {
 		return 0, errNoAllocFree
 	}
-	tracing.mu.Lock()
-	defer tracing.mu.Unlock()
-	if t := tracing.tracer; t != nil {
-		if session, err := t.join(options); session != 0 || err != nil {
-			return session, err
+	open := func(t *tracer) (err error) {
+		session, err = t.addSession(options)
+		return err
+	}
+	if options.flags&optionReplay != 0 {
+		err = openReplay(options, open)
+		return session, err
+	}
+	if err := takePart(options, open); err != nil {
+		if session != 0 {
+			closeSession(session)
 		}
-		<-t.retired // it is over, and about to stop tracing
-		tracing.tracer = nil
-	}
-	t, session, err := newTracer(options)
-	if err != nil {
-		return 0, err
-	}
-	if err := t.begin(); err != nil {
-		closeSession(session)
 		return 0, err
 	}
 	nameThreads()
 	return session, nil
 }
 
-// openProgramTrace has the program's own trace begin: with the next generation of a tracer that
-// runs, or with one that it starts.
-func openProgramTrace(p *programTrace) error {
+// takePart has somebody take part in the runtime's trace, from a generation on that begins now. begin
+// is called for that under the tracer's mu. If no tracer runs, one is started by these options.
+func takePart(options sessionOptions, begin func(*tracer) error) error {
 	tracing.mu.Lock()
 	defer tracing.mu.Unlock()
 	if t := tracing.tracer; t != nil {
-		if t.joinProgram(p) {
-			return nil
+		if joined, err := t.join(options, begin); joined || err != nil {
+			return err
 		}
-		<-t.retired
+		<-t.retired // it is over, and about to stop tracing
 		tracing.tracer = nil
 	}
-	t, err := newEmptyTracer(sessionOptions{})
+	t, err := newTracer(options, begin)
 	if err != nil {
 		return err
 	}
-	p.tracer = t
-	t.program.Store(p)
-	return t.begin()
-}
-
-// begin starts the runtime's tracer for a new tracer. tracing.mu is held.
-func (t *tracer) begin() error {
 	if err := t.startTracing(); err != nil {
 		t.discard(err)
 		return err
@@ -105,19 +91,8 @@ func (t *tracer) begin() error {
 	return nil
 }
 
-// newTracer makes a tracer with its first session.
-func newTracer(options sessionOptions) (t *tracer, session uint64, err error) {
-	if t, err = newEmptyTracer(options); err != nil {
-		return nil, 0, err
-	}
-	if session, err = t.add(options); err != nil {
-		t.discard(err)
-	}
-	return t, session, err
-}
-
-// newEmptyTracer makes a tracer without sessions, by the options of the first one.
-func newEmptyTracer(options sessionOptions) (*tracer, error) {
+// newTracer makes a tracer, by the options of whoever takes part first.
+func newTracer(options sessionOptions, begin func(*tracer) error) (*tracer, error) {
 	requests, writer, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -127,15 +102,22 @@ func newEmptyTracer(options sessionOptions) (*tracer, error) {
 		_, _ = requests.Close(), writer.Close()
 		return nil, err
 	}
-	return &tracer{
-		stream:    stream{native: native, words: native.words, wanted: make(chan struct{}, 1)},
+	t := &tracer{
+		stream:    stream{nativeStream: native, wanted: make(chan struct{}, 1)},
 		replay:    options.flags&optionReplay != 0,
 		allocFree: options.flags&optionAllocFree != 0,
 		requests:  requests,
 		writer:    writer,
 		ended:     make(chan struct{}),
 		retired:   make(chan struct{}),
-	}, nil
+	}
+	t.mu.Lock()
+	err = begin(t)
+	t.mu.Unlock()
+	if err != nil {
+		t.discard(err)
+	}
+	return t, err
 }
 
 // descriptor returns a file's descriptor and leaves it as it is, non-blocking (unlike Fd).
@@ -147,9 +129,9 @@ func descriptor(file *os.File) int {
 	return at
 }
 
-// add opens a session on the stream: it takes part from the next generation on.
-func (t *tracer) add(options sessionOptions) (session uint64, err error) {
-	native, err := newNativeWindow(t.native, options)
+// addSession opens a session on the stream: it takes part from the next generation on. mu is held.
+func (t *tracer) addSession(options sessionOptions) (session uint64, err error) {
+	native, err := newNativeWindow(t.nativeStream, options)
 	if err != nil {
 		return 0, err
 	}
@@ -162,9 +144,14 @@ func (t *tracer) discard(why error) {
 	t.mu.Lock()
 	t.finishLocked(why)
 	t.mu.Unlock()
-	t.native.deaf()
+	t.close()
+}
+
+// close gives back what a tracer has, once its stream is over.
+func (t *tracer) close() {
+	t.deaf()
 	_, _ = t.requests.Close(), t.writer.Close()
-	t.native.put()
+	t.put()
 }
 
 func (t *tracer) run() {
@@ -172,94 +159,71 @@ func (t *tracer) run() {
 	go t.control()
 }
 
-// join opens another session, which begins with the next generation, and ends the active one. It
-// returns 0 if the tracer is over.
-func (t *tracer) join(options sessionOptions) (session uint64, err error) {
+// A joining is somebody who wants to take part.
+type joining struct {
+	begin  func(*tracer) error
+	result chan error
+}
+
+// join has somebody take part from a generation on that begins now, and returns when it has begun. It
+// returns false if the tracer is over.
+func (t *tracer) join(options sessionOptions, begin func(*tracer) error) (joined bool, err error) {
 	t.mu.Lock()
 	if t.over || t.leaving {
 		t.mu.Unlock()
-		return 0, nil
+		return false, nil
 	}
 	if options.flags&optionAllocFree != 0 && !t.allocFree {
 		t.mu.Unlock()
-		return 0, conflictError{errLateAllocFree}
+		return false, conflictError{errLateAllocFree}
 	}
-	t.joinLocked(func() { session, err = t.add(options) })
-	if session != 0 {
-		nameThreads()
-	}
-	return session, err
-}
-
-// joinProgram has the program's trace begin with the next generation, and ends the active one. It
-// returns false if the tracer is over.
-func (t *tracer) joinProgram(p *programTrace) (begun bool) {
-	t.mu.Lock()
-	if t.over || t.leaving {
-		t.mu.Unlock()
-		return false
-	}
-	t.joinLocked(func() {
-		p.tracer, p.after = t, t.newest
-		if t.active != nil {
-			p.after = t.active.number
-		}
-		t.program.Store(p)
-		begun = true
-	})
-	return begun
-}
-
-// joinLocked has somebody take part from a generation that begins now, and returns when it has begun.
-// begin is called with the lock held, unless the tracer is over before. It unlocks.
-func (t *tracer) joinLocked(begin func()) {
-	joined := make(chan struct{})
-	t.joining = append(t.joining, joining{begin, joined})
+	result := make(chan error, 1)
+	t.joining = append(t.joining, joining{begin, result})
 	t.mu.Unlock()
 	t.ask()
 	select {
-	case <-joined:
+	case err = <-result:
+		return true, err
 	case <-t.retired:
 	}
-}
-
-// A joining is somebody who wants to take part.
-type joining struct {
-	begin  func()
-	joined chan struct{}
+	select { // both may have come
+	case err = <-result:
+		return true, err
+	default:
+		return false, nil
+	}
 }
 
 // beginJoining lets those take part who wanted to when an advance began, after it. Of the generation
 // that runs then, something may have been read already, from before; so they take part from the next
-// one, which begins now.
+// one, which begins now. If the tracer is over they are told nothing.
 func (t *tracer) beginJoining(all []joining) {
 	t.mu.Lock()
-	fresh := t.inBand && t.active == nil // nothing of the generation that runs was read
-	for _, each := range all {
-		if !t.over {
-			each.begin()
-		}
+	if t.over {
+		t.mu.Unlock()
+		return
 	}
-	over := t.over
+	fresh := t.inBand && t.active == nil // nothing of the generation that runs was read
+	results := make([]error, len(all))
+	for i, each := range all {
+		results[i] = each.begin(t)
+	}
 	t.mu.Unlock()
-	if !fresh && !over {
+	if !fresh {
 		t.advance(false)
 	}
-	for _, each := range all {
-		close(each.joined)
+	for i, each := range all {
+		each.result <- results[i]
 	}
 }
 
 // Write takes one chunk of runtime.ReadTrace. It always reports success: the trace reader would
 // ignore anything else.
 func (t *tracer) Write(chunk []byte) (int, error) {
-	if t.header == nil && len(chunk) >= headerBytes {
-		t.header = append(t.header, chunk[:headerBytes]...)
-	}
 	if err := t.take(chunk); err != nil {
 		t.finish(err)
 	}
-	if p := t.program.Load(); p != nil {
+	if p := t.program.Load(); p != nil && t.header != nil {
 		p.take(chunk, t.header)
 	}
 	return len(chunk), nil
@@ -310,9 +274,7 @@ func (t *tracer) control() {
 		p.end()
 	}
 	t.mu.Unlock()
-	t.native.deaf()
-	_, _ = t.requests.Close(), t.writer.Close()
-	t.native.put()
+	t.close()
 }
 
 // serve ends the active generation, answers the flushes that were wanted when it began, and ends the
@@ -333,11 +295,11 @@ func (t *tracer) serve() {
 	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops) && len(joining) == 0
 	early := t.active != nil && t.active.asked != 0
 	t.mu.Unlock()
-	if flush == t.flushed && !early && len(leaving) == 0 && len(joining) == 0 && !stops {
+	if flush == t.answered && !early && len(leaving) == 0 && len(joining) == 0 && !stops {
 		return // both ways told of one request, and it was served
 	}
 
-	if flush > t.flushed && !t.replay {
+	if flush > t.answered && !t.replay {
 		nameThreads()
 	}
 	if stops && !t.leaving {
@@ -346,7 +308,7 @@ func (t *tracer) serve() {
 	if t.leaving {
 		t.stopTracing()
 		t.finish(nil)
-	} else if !t.advance(flush > t.flushed || len(leaving) > 0 || stops) {
+	} else if !t.advance(flush > t.answered || len(leaving) > 0 || stops) {
 		t.finish(errForeignStop)
 	}
 	if stops && !t.leaving {
@@ -362,11 +324,10 @@ func (t *tracer) serve() {
 			t.removeLocked(w, nil)
 		}
 	}
-	newest := t.newest
 	t.mu.Unlock()
-	if flush > t.flushed {
-		t.flushed = flush
-		t.native.flushed(flush, newest)
+	if flush > t.answered {
+		t.answered = flush
+		t.flushed(flush)
 	}
 }
 

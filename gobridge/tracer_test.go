@@ -22,7 +22,7 @@ func opened(t *testing.T) (*tracer, uint64) {
 // flush does what session.c does, and waits.
 func flush(t *testing.T, tr *tracer) {
 	t.Helper()
-	before := load(&tr.words.generations)
+	before := load(&tr.words.totalGenerations)
 	atomic.AddUint64(&tr.words.flushWanted, 1)
 	tr.ask()
 	within(t, "a flush completes a generation", func() bool {
@@ -30,7 +30,7 @@ func flush(t *testing.T, tr *tracer) {
 		case <-tr.retired:
 			return true
 		default:
-			return load(&tr.words.generations) > before
+			return load(&tr.words.totalGenerations) > before
 		}
 	})
 }

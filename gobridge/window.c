@@ -5,19 +5,17 @@
 #include "generation.h"
 #include "stream_internal.h"
 
-int flightrec_reserve(void *list, size_t *capacity, size_t count) {
+/* Makes room for count pointers in a list. Returns 0, or -1 if there is no memory. */
+static int reserve(const flightrec_generation ***list, size_t *capacity, size_t count) {
     if (count <= *capacity) {
         return 0;
     }
-    size_t wanted = *capacity ? *capacity : 16;
-    while (wanted < count) {
-        wanted *= 2;
-    }
-    void *items = realloc(*(void **)list, wanted * sizeof(void *));
+    size_t wanted = *capacity * 2 > count ? *capacity * 2 : count + 16;
+    const flightrec_generation **items = realloc(*list, wanted * sizeof *items);
     if (items == NULL) {
         return -1;
     }
-    *(void **)list = items;
+    *list = items;
     *capacity = wanted;
     return 0;
 }
@@ -32,10 +30,7 @@ flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceilin
     window->ceiling = ceiling;
     window->strict = strict;
     __atomic_add_fetch(&stream->references, 1, __ATOMIC_RELAXED);
-    if (flightrec_session_register(window) != 0) {
-        flightrec_window_put(window);
-        return NULL;
-    }
+    flightrec_session_register(window);
     return window;
 }
 
@@ -47,9 +42,7 @@ void flightrec_window_put(flightrec_window *window) {
     if (__atomic_sub_fetch(&window->references, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
     }
-    for (size_t i = 0; i < window->count; i++) {
-        flightrec_generation_release(window->generations[window->first + i]);
-    }
+    flightrec_generations_release(window->generations + window->first, window->count);
     free(window->generations);
     free(window->taken);
     flightrec_stream_put(window->stream);
@@ -63,7 +56,7 @@ void flightrec_window_put(flightrec_window *window) {
 
 /* What the window has beside the active generation. */
 static uint64_t bytes_locked(const flightrec_window *window) {
-    return window->kept + window->taken_evicted + window->reserved;
+    return window->kept + window->taken_evicted + window->elsewhere;
 }
 
 static void publish_locked(flightrec_window *window) {
@@ -130,11 +123,12 @@ int flightrec_window_add(flightrec_window *window, const flightrec_generation *g
                     window->count * sizeof *window->generations);
             window->first = 0;
         }
-        failed = flightrec_reserve(&window->generations, &window->capacity, window->count + 1);
+        failed = reserve(&window->generations, &window->capacity, window->count + 1);
         if (!failed) {
             flightrec_generation_hold(generation);
             window->generations[window->count++] = generation;
             window->waiting++;
+            window->added++;
             window->kept += generation->bytes;
             make_room_locked(window, 0);
             window->over_ceiling += exceeds_locked(window, 0);
@@ -171,31 +165,27 @@ void flightrec_window_end(flightrec_window *window, int32_t status, const flight
 
 /* ---- delivery */
 
-/* Gives the consumer references to all that it was not given. Returns how many, or -1 if there is no
- * memory. */
+/* Gives the consumer references to all that it was not given. Returns 0, or -1 if there is no memory. */
 static int take_locked(flightrec_window *window) {
     size_t count = window->waiting;
-    if (flightrec_reserve(&window->taken, &window->taken_capacity, count) != 0) {
+    if (reserve(&window->taken, &window->taken_capacity, count) != 0) {
         return -1;
     }
-    for (size_t i = 0; i < count; i++) {
-        window->taken[i] = window->generations[window->first + window->count - count + i];
-        flightrec_generation_hold(window->taken[i]);
-    }
+    flightrec_generations_hold(window->generations + window->first + window->count - count, count,
+                               window->taken);
     window->taken_count = count;
     window->waiting = 0;
-    return (int)count;
+    return 0;
 }
 
 static void untake_locked(flightrec_window *window) {
     size_t count = window->taken_count;
     window->taken_count = 0;
     window->taken_evicted = 0;
-    window->reserved = window->reserving;
     flightrec_generations_release(window->taken, count);
 }
 
-static int32_t outcome_locked(const flightrec_window *window, flightrec_error *error) {
+int32_t flightrec_window_outcome_locked(const flightrec_window *window, flightrec_error *error) {
     if (window->status != FLIGHTREC_OK && error != NULL) {
         *error = window->why;
     }
@@ -211,29 +201,30 @@ static void refuse_locked(flightrec_window *window, int32_t status, const char *
     flightrec_stream_ask_locked(window->stream);
 }
 
-int32_t flightrec_window_deliver(flightrec_window *window, flightrec_consumer consumer,
-                                 void *context, flightrec_error *error) {
+int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_consumer consumer,
+                                        void *context, flightrec_error *error) {
     flightrec_stream *stream = window->stream;
-    pthread_mutex_lock(&stream->mutex);
-    for (;;) {
-        int count = window->closed || window->status == FLIGHTREC_REFUSED ? 0 : take_locked(window);
-        if (count < 0) {
-            refuse_locked(window, FLIGHTREC_ERROR, "no memory to deliver generations");
-            count = 0;
-        }
-        if (count == 0) {
-            if (window->ended || window->closed) {
+    while (!window->closed && window->status != FLIGHTREC_REFUSED) {
+        if (window->waiting == 0) {
+            if (window->ended) {
                 break;
             }
             flightrec_stream_wait_locked(stream, -1);
             continue;
         }
+        if (take_locked(window) != 0) {
+            refuse_locked(window, FLIGHTREC_ERROR, "no memory to deliver generations");
+            break;
+        }
         window->deliveries++;
         uint64_t oldest = window->generations[window->first]->number;
+        uint64_t elsewhere = window->elsewhere;
         pthread_mutex_unlock(&stream->mutex);
-        int64_t answer = consumer(context, window->taken, (size_t)count, oldest);
+        int64_t answer =
+            consumer(context, window->taken, window->taken_count, oldest, &elsewhere);
         pthread_mutex_lock(&stream->mutex);
         untake_locked(window);
+        window->elsewhere = elsewhere;
         if (answer == INT64_MIN) {
             refuse_locked(window, FLIGHTREC_REFUSED, "the consumer refused a delivery");
         }
@@ -241,17 +232,5 @@ int32_t flightrec_window_deliver(flightrec_window *window, flightrec_consumer co
         flightrec_window_evict_locked(window, unwanted < window->count ? unwanted + 1 : 0);
         pthread_cond_broadcast(&stream->changed);
     }
-    int32_t status = outcome_locked(window, error);
-    pthread_mutex_unlock(&stream->mutex);
-    return status;
-}
-
-int flightrec_window_settled_locked(const flightrec_window *window, uint64_t number) {
-    for (size_t i = 0; i < window->taken_count; i++) {
-        if (window->taken[i]->number == number) {
-            return 0;
-        }
-    }
-    size_t at = flightrec_window_index_locked(window, number);
-    return at == window->count || at < window->count - window->waiting;
+    return flightrec_window_outcome_locked(window, error);
 }

@@ -155,6 +155,7 @@ class Assembler:
             start_ns=self.min_time * 1_000_000_000 // self._frequency,
             end_ns=now_ns,
             units_per_second=self._frequency,
+            header=self.header,
             chunks=tuple(self._chunks),
         )
         self._newest = newest

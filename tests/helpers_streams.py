@@ -86,6 +86,7 @@ class Refusal(NamedTuple):
 class Facts(NamedTuple):
     """All that is known of a generation, but for when it was complete."""
 
+    header: bytes
     number: int
     nbytes: int
     batches: int
@@ -99,6 +100,7 @@ class Facts(NamedTuple):
         hold = generation.hold()
         assert hold is not None
         return cls(
+            generation.header,
             generation.number,
             generation.nbytes,
             generation.batches,
@@ -111,7 +113,6 @@ class Facts(NamedTuple):
 class Verdict(NamedTuple):
     """What an assembler made of a stream."""
 
-    header: bytes
     generations: tuple[Facts, ...]
     refusal: Refusal | None
 
@@ -133,7 +134,7 @@ def assemble_plain(stream: Iterable[bytes]) -> Verdict:
         last = assembler.end(now_ns=0)
         if last is not None:
             generations.append(Facts.of(last))
-    return Verdict(assembler.header, tuple(generations), refusal)
+    return Verdict(tuple(generations), refusal)
 
 
 def replay(
@@ -171,7 +172,7 @@ def assemble_native(
         refusal = None
         for number, chunk in enumerate(stream):
             try:
-                recording.feed(chunk)
+                recording.session.feed(chunk)
             except TraceFormatError as exc:
                 refusal = Refusal.of(number, exc)
                 break
@@ -183,6 +184,6 @@ def assemble_native(
             assert isinstance(failure, TraceFormatError)
             assert Refusal.of(refusal.chunk, failure) == refusal
         ring = recording.hold().generations
-        return Verdict(recording.header(), tuple(map(Facts.of, ring)), refusal)
+        return Verdict(tuple(map(Facts.of, ring)), refusal)
     finally:
         finish(recording)

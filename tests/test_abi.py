@@ -56,6 +56,7 @@ STRUCTS = {
     "flightrec_options": abi.Options,
     "flightrec_segment": abi.Segment,
     "flightrec_generation": abi.Generation,
+    "flightrec_flush": abi.Flush,
     "flightrec_session_statistics": abi.SessionStatistics,
     "flightrec_news": abi.News,
 }
@@ -71,6 +72,7 @@ SCALARS: dict[str, Any] = {
     "void": None,
     "char[4080]": ctypes.c_char * 4080,
     "char[512]": ctypes.c_char * 512,
+    "uint8_t[16]": ctypes.c_uint8 * 16,
 }
 
 #: For each C type of an argument, the ctypes types that stand for it.
@@ -129,13 +131,14 @@ def test_consumer() -> None:
     assert abi.CONSUMER._restype_ is SCALARS[result]
     assert arguments == (
         "void *context, const flightrec_generation *const *generations, size_t count, "
-        "uint64_t oldest"
+        "uint64_t oldest, uint64_t *elsewhere"
     )
     assert tuple(abi.CONSUMER._argtypes_) == (
         ctypes.c_void_p,
         ctypes.POINTER(ctypes.POINTER(abi.Generation)),
         ctypes.c_size_t,
         ctypes.c_uint64,
+        ctypes.POINTER(ctypes.c_uint64),
     )
 
 

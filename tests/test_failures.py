@@ -199,14 +199,14 @@ def test_broken_stream(
     recording = replay(runtime, storage=storage)
     try:
         for good in GOOD:
-            recording.feed(good)
+            recording.session.feed(good)
         recording.flush(60)
         assert len(recording.hold().generations) == 1
         offset = sum(map(len, GOOD))
         with pytest.raises(TraceFormatError) as fed:
-            recording.feed(chunk)
+            recording.session.feed(chunk)
         with pytest.raises(TraceFormatError) as again:
-            recording.feed(GOOD[1])
+            recording.session.feed(GOOD[1])
         with pytest.raises(TraceFormatError) as flushed:
             recording.flush(60)
         for caught in (fed, again, flushed):
@@ -226,7 +226,7 @@ def test_feeding_a_real_trace(make_recorder: MakeRecorder) -> None:
     recorder.start()
     assert recorder._recording is not None
     with pytest.raises(FlightRecorderError, match="cannot be fed"):
-        recorder._recording.feed(GOOD[1])
+        recorder._recording.session.feed(GOOD[1])
     recorder.snapshot()
     recorder.stop()
 
@@ -234,7 +234,7 @@ def test_feeding_a_real_trace(make_recorder: MakeRecorder) -> None:
 def test_unknown_session(runtime: flightrec.GoRuntime) -> None:
     """A session that does not exist is an error with its number, not a crash."""
     with pytest.raises(FlightRecorderError, match="unknown session 999999"):
-        runtime._library.call("flightrec_session_stop", 999999)
+        runtime._library.call("flightrec_session_stop", 999999, 0)
 
 
 @pytest.mark.parametrize("storage", ["native", "python"])

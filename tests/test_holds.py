@@ -24,10 +24,10 @@ MIB = 1 << 20
 
 def _feed(recording: Recording, first: int, last: int, nbytes: int = MIB) -> None:
     for number in range(first, last + 1):
-        recording.feed(batch(number, time=number, payload=FREQUENCY))
+        recording.session.feed(batch(number, time=number, payload=FREQUENCY))
         for _ in range(nbytes // (32 << 10)):
-            recording.feed(batch(number, time=number, payload=bytes(32 << 10)))
-        recording.feed(END)
+            recording.session.feed(batch(number, time=number, payload=bytes(32 << 10)))
+        recording.session.feed(END)
 
 
 def _generations(runtime: flightrec.GoRuntime) -> int:
@@ -90,7 +90,7 @@ def test_caller_that_is_interrupted_holds_nothing(runtime: flightrec.GoRuntime) 
     recording = replay(runtime, policy=slowly)
     before = signal.signal(signal.SIGALRM, interrupt)
     try:
-        recording.feed(NEW)
+        recording.session.feed(NEW)
         _feed(recording, 1, 1)
         signal.setitimer(signal.ITIMER_REAL, 0.1)
         with pytest.raises(AlarmError):
@@ -107,7 +107,7 @@ def test_what_leaves_the_window_is_held(runtime: flightrec.GoRuntime) -> None:
     """What is held stays in place, whatever the window evicts meanwhile."""
     recording = replay(runtime, max_bytes=4 * MIB)
     try:
-        recording.feed(NEW)
+        recording.session.feed(NEW)
         _feed(recording, 1, 3)
         hold = take(recording)
         content = b"".join(hold.buffers)
@@ -131,7 +131,7 @@ def test_what_the_policy_has_dropped_is_not_held(runtime: flightrec.GoRuntime) -
 
     recording = replay(runtime, policy=newest)
     try:
-        recording.feed(NEW)
+        recording.session.feed(NEW)
         _feed(recording, 1, 3)
         hold = take(recording)
         assert [generation.number for generation in hold.generations] == [3]
@@ -143,7 +143,7 @@ def test_what_the_policy_has_dropped_is_not_held(runtime: flightrec.GoRuntime) -
 def test_holds_outlive_the_recording(runtime: flightrec.GoRuntime) -> None:
     """What is held stays after the recording was closed, and then goes with its last holder."""
     recording = replay(runtime)
-    recording.feed(NEW)
+    recording.session.feed(NEW)
     _feed(recording, 1, 3)
     hold = take(recording)
     newest = hold.newest(1)
@@ -160,7 +160,7 @@ def test_holds_outlive_the_recording(runtime: flightrec.GoRuntime) -> None:
 def test_a_view_keeps_its_memory(runtime: flightrec.GoRuntime) -> None:
     """A buffer that a writer keeps stays valid and read-only when all else is gone."""
     recording = replay(runtime)
-    recording.feed(NEW)
+    recording.session.feed(NEW)
     _feed(recording, 1, 3)
     kept = take(recording).buffers[-1]
     content = bytes(kept)
@@ -168,7 +168,7 @@ def test_a_view_keeps_its_memory(runtime: flightrec.GoRuntime) -> None:
     gc.collect()
     assert kept.readonly
     again = replay(runtime)  # takes the blocks that are free
-    again.feed(NEW)
+    again.session.feed(NEW)
     _feed(again, 1, 9)
     take(again)
     assert bytes(kept) == content

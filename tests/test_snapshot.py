@@ -152,7 +152,7 @@ def test_callers_at_once_share(runtime: flightrec.GoRuntime) -> None:
     recording = replay(runtime, policy=policy)
     try:
         for chunk in (NEW, batch(1, payload=FREQUENCY), END):
-            recording.feed(chunk)
+            recording.session.feed(chunk)
         assert entered.wait(DEADLINE)
         threads = [Thread(lambda: take(recording)) for _ in range(8)]
         leave.set()

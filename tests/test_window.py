@@ -239,9 +239,9 @@ def test_the_oldest_goes_for_the_ceiling(runtime: flightrec.GoRuntime, storage: 
     """What does not fit below the ceiling goes from the old end, whatever the policy keeps."""
     recording = replay(runtime, storage=storage, max_bytes=4 * MIB)
     try:
-        recording.feed(NEW)
+        recording.session.feed(NEW)
         for number in range(1, 31):
-            _feed_generation(recording.feed, number, MIB // 2)
+            _feed_generation(recording.session.feed, number, MIB // 2)
             ring = take(recording).generations
             statistics = recording.statistics()
             assert statistics.peak_window_bytes <= 5 * MIB
@@ -259,14 +259,14 @@ def test_the_active_generation_counts(runtime: flightrec.GoRuntime) -> None:
     """The active generation takes the place of old ones while it grows."""
     recording = replay(runtime, max_bytes=4 * MIB)
     try:
-        recording.feed(NEW)
+        recording.session.feed(NEW)
         for number in range(1, 5):
-            _feed_generation(recording.feed, number, MIB)
+            _feed_generation(recording.session.feed, number, MIB)
         assert len(take(recording).generations) == 4
-        _feed_generation(recording.feed, 5, 3 * MIB, end=False)
+        _feed_generation(recording.session.feed, 5, 3 * MIB, end=False)
         assert [generation.number for generation in take(recording).generations] == [4]
         assert recording.statistics().window_bytes <= 5 * MIB
-        recording.feed(END)
+        recording.session.feed(END)
         assert [generation.number for generation in take(recording).generations] == [4, 5]
     finally:
         finish(recording)
@@ -279,18 +279,18 @@ def test_generation_that_outgrows_the_ceiling_stays(
     """A generation that is larger than the ceiling stays while it is the newest, and is counted."""
     recording = replay(runtime, storage=storage, max_bytes=4 * MIB)
     try:
-        recording.feed(NEW)
-        _feed_generation(recording.feed, 1, MIB)
+        recording.session.feed(NEW)
+        _feed_generation(recording.session.feed, 1, MIB)
         take(recording)
-        _feed_generation(recording.feed, 2, 6 * MIB)
+        _feed_generation(recording.session.feed, 2, 6 * MIB)
         assert [generation.number for generation in take(recording).generations] == [2]
         statistics = recording.statistics()
         assert statistics.over_ceiling_generations == 1
         assert 6 * MIB < statistics.peak_window_bytes < 8 * MIB
         assert statistics.dropped_generations == 0
-        _feed_generation(recording.feed, 3, MIB)
+        _feed_generation(recording.session.feed, 3, MIB)
         assert [generation.number for generation in take(recording).generations][-1] == 3
-        _feed_generation(recording.feed, 4, MIB)
+        _feed_generation(recording.session.feed, 4, MIB)
         assert [generation.number for generation in take(recording).generations] == [3, 4]
     finally:
         finish(recording)
@@ -303,16 +303,16 @@ def test_strict_generation_that_outgrows_the_ceiling_is_lost(
     """With strict=True a generation that outgrows the ceiling is lost; the next one is kept."""
     recording = replay(runtime, storage=storage, max_bytes=4 * MIB, strict=True)
     try:
-        recording.feed(NEW)
-        _feed_generation(recording.feed, 1, MIB)
+        recording.session.feed(NEW)
+        _feed_generation(recording.session.feed, 1, MIB)
         take(recording)
-        _feed_generation(recording.feed, 2, 6 * MIB)
+        _feed_generation(recording.session.feed, 2, 6 * MIB)
         recording.flush(60)
         statistics = recording.statistics()
         assert statistics.dropped_generations == 1
         assert statistics.peak_window_bytes <= 5 * MIB
         assert statistics.active_bytes == 0
-        _feed_generation(recording.feed, 3, MIB)
+        _feed_generation(recording.session.feed, 3, MIB)
         # Not 1 and 3: a trace with a gap is none.
         assert [generation.number for generation in take(recording).generations] == [3]
     finally:
@@ -336,14 +336,14 @@ def test_python_does_not_take_anything(runtime: flightrec.GoRuntime, storage: st
 
     recording = replay(runtime, storage=storage, max_bytes=4 * MIB, policy=policy)
     try:
-        recording.feed(NEW)
-        _feed_generation(recording.feed, 1, MIB // 4)
+        recording.session.feed(NEW)
+        _feed_generation(recording.session.feed, 1, MIB // 4)
         assert entered.wait(60)  # and there it stays
         last = 60
         for number in range(2, last + 1):
-            _feed_generation(recording.feed, number, MIB // 4)
+            _feed_generation(recording.session.feed, number, MIB // 4)
             statistics = recording.statistics()
-            assert statistics.waiting_bytes <= 5 * MIB
+            assert statistics.queued_bytes <= 5 * MIB
             assert statistics.peak_window_bytes <= 5 * MIB
         dropped = recording.statistics().dropped_generations
         assert dropped > 30
@@ -351,7 +351,7 @@ def test_python_does_not_take_anything(runtime: flightrec.GoRuntime, storage: st
         numbers = [generation.number for generation in take(recording).generations]
         assert numbers == list(range(numbers[0], last + 1))
         assert len(numbers) > 10
-        assert recording.statistics().generations == last
+        assert recording.statistics().total_generations == last
         for generation in recording.hold().generations:
             hold = generation.hold()
             assert hold is not None
@@ -375,17 +375,17 @@ def test_deliveries_coalesce(runtime: flightrec.GoRuntime, storage: str) -> None
 
     recording = replay(runtime, storage=storage, policy=policy)
     try:
-        recording.feed(NEW)
-        _feed_generation(recording.feed, 1, MIB // 4)
+        recording.session.feed(NEW)
+        _feed_generation(recording.session.feed, 1, MIB // 4)
         assert entered.wait(60)
         before = recording.statistics().deliveries
         for number in range(2, 42):
-            _feed_generation(recording.feed, number, MIB // 4)
+            _feed_generation(recording.session.feed, number, MIB // 4)
         leave.set()
         recording.flush(60)
         assert len(recording.hold().generations) == 41
         assert recording.statistics().deliveries - before <= 2
-        assert recording.statistics().batches == 41 * 9
+        assert recording.statistics().total_batches == 41 * 9
     finally:
         leave.set()
         finish(recording)
@@ -399,14 +399,14 @@ def test_memory_is_freed_with_its_last_holder(runtime: flightrec.GoRuntime) -> N
     count = runtime.cdll.flightrec_generation_count
     recording = replay(runtime, max_bytes=64 * MIB)
     try:
-        recording.feed(NEW)
+        recording.session.feed(NEW)
         for number in range(1, 9):
-            _feed_generation(recording.feed, number, 2 * MIB)
+            _feed_generation(recording.session.feed, number, 2 * MIB)
         hold = take(recording)
-        full = recording.statistics().mapped_bytes
+        full = recording.statistics().native_bytes
         assert full >= 16 * MIB
         again = recording.hold()
-        assert recording.statistics().mapped_bytes == full  # nothing is copied
+        assert recording.statistics().native_bytes == full  # nothing is copied
         del again
         content = b"".join(hold.buffers)
     finally:
@@ -429,12 +429,12 @@ def test_generation_that_left_the_window_cannot_be_held(runtime: flightrec.GoRun
 
     recording = replay(runtime, max_bytes=4 * MIB, policy=policy)
     try:
-        recording.feed(NEW)
-        _feed_generation(recording.feed, 1, MIB)
+        recording.session.feed(NEW)
+        _feed_generation(recording.session.feed, 1, MIB)
         recording.flush(60)
         held = seen[0].hold()
         for number in range(2, 10):
-            _feed_generation(recording.feed, number, MIB)
+            _feed_generation(recording.session.feed, number, MIB)
         recording.flush(60)
         assert seen[0].hold() is None
         assert held is not None

@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define FLIGHTREC_ABI_VERSION 5
+#define FLIGHTREC_ABI_VERSION 6
 
 typedef enum {
     FLIGHTREC_OK = 0,
@@ -92,7 +92,7 @@ int32_t flightrec_setenv(flightrec_text name, flightrec_text value, flightrec_er
 typedef struct {
     uint64_t max_bytes; /* end generations early, so that a window of this size has several; 0:
                          * they end when the runtime ends them, about once a second */
-    uint64_t ceiling;   /* for kept, reserved and active bytes together; 0 for none. The oldest generations
+    uint64_t ceiling;   /* for all of the window together; 0 for none. The oldest generations
                          * are evicted to stay below it. The newest complete one always stays, and
                          * the active one may outgrow it; with OPTION_STRICT both are lost then. */
     uint32_t flags;     /* FLIGHTREC_OPTION_* */
@@ -114,17 +114,19 @@ typedef struct {
     uint64_t min_time;  /* smallest batch time, trace clock units */
     uint64_t end_time;  /* when it was known to be complete, trace clock units */
     uint64_t frequency; /* trace clock units per second, as the generation states it */
+    uint8_t header[16]; /* of its trace */
     size_t count;       /* of the segments */
     const flightrec_segment *segments;
 } flightrec_generation;
 
 /* Takes generations that are complete, in order: each that it was not given before and that is
  * still in the window. oldest: the number of the window's oldest generation now; those before it
- * were evicted. The generations stay valid during the call. Returns the number of the newest
+ * were evicted. *elsewhere: how many bytes count as part of the window that the consumer has
+ * copied; it may set it. The generations stay valid during the call. Returns the number of the newest
  * generation that the window need not keep any longer, with all before it (as two's complement), or
  * 0 if it shall keep all; INT64_MIN ends the session. */
 typedef int64_t (*flightrec_consumer)(void *context, const flightrec_generation *const *generations,
-                                      size_t count, uint64_t oldest);
+                                      size_t count, uint64_t oldest, uint64_t *elsewhere);
 
 /* Opens a session. The first one starts the runtime's tracer; for another one the active generation
  * is ended, so that it begins with one of its own. FLIGHTREC_CONFLICT: someone else traces, or the
@@ -138,24 +140,18 @@ int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, fl
 int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
                                   flightrec_error *error);
 
-/* Counts so many bytes as part of the window, which the consumer has copied elsewhere. Called by the
- * consumer, and takes effect when that returns. */
-int32_t flightrec_session_reserve(uint64_t session, uint64_t nbytes, flightrec_error *error);
+/* A flush on its way; all 0 before the first call. */
+typedef struct {
+    uint64_t number;    /* of the flush, once it was asked for */
+    uint64_t completed; /* how many generations the window has had, once it is done */
+} flightrec_flush;
 
-/* Asks for the end of the active generation (runtime.traceAdvance: once from Go 1.26 on, twice
- * before) and does not wait for it. *flush is what flightrec_session_flush_wait takes. */
-int32_t flightrec_session_flush(uint64_t session, uint64_t *flush, flightrec_error *error);
-
-/* Waits until that flush is done, and the consumer with all generations that it completed.
- * timeout_ns < 0: no limit. *generation must be 0 in the first call for a flush and is kept between
- * calls: it is set to the newest generation that the flush completed as soon as that is known.
- * FLIGHTREC_TIMEOUT, after which one may wait again; FLIGHTREC_ENDED, or the session's first error.
- * Not from the consumer. */
-int32_t flightrec_session_flush_wait(uint64_t session, uint64_t flush, uint64_t *generation,
-                                     int64_t timeout_ns, flightrec_error *error);
-
-/* Writes the trace's header to header, 16 bytes. FLIGHTREC_TIMEOUT: there is none yet. */
-int32_t flightrec_session_header(uint64_t session, uint8_t *header, flightrec_error *error);
+/* Ends the active generation (runtime.traceAdvance: once from Go 1.26 on, twice before) and waits
+ * until the consumer is done with it and with all before it. timeout_ns < 0: no limit.
+ * FLIGHTREC_TIMEOUT, after which one may wait again with the same flush; FLIGHTREC_ENDED, or the
+ * session's first error. Not from the consumer. */
+int32_t flightrec_session_flush(uint64_t session, flightrec_flush *flush, int64_t timeout_ns,
+                                flightrec_error *error);
 
 /* Takes a reference to the generation with this number, or with 0 to all that are in the window,
  * oldest first. *count: how many there are; if that is more than capacity, nothing is taken, and
@@ -176,41 +172,36 @@ void flightrec_generations_release(const flightrec_generation **generations, siz
  * at a time. FLIGHTREC_BROKEN: this chunk or one before it was refused. */
 int32_t flightrec_session_feed(uint64_t session, void *chunk, size_t nbytes, flightrec_error *error);
 
-/* Asks for the end of the session, which gets all that was written until then, and does not wait
- * for it. The last session takes the tracer with it. Further calls do nothing. */
-int32_t flightrec_session_stop(uint64_t session, flightrec_error *error);
-
-/* Waits until the session has ended: nothing more comes into its window. timeout_ns < 0: no limit.
- * FLIGHTREC_TIMEOUT. Why it has ended is deliver's result. */
-int32_t flightrec_session_stop_wait(uint64_t session, int64_t timeout_ns, flightrec_error *error);
+/* Ends the session, which gets all that was written until then, and waits until nothing more comes
+ * into its window. The last session takes the tracer with it. timeout_ns < 0: no limit.
+ * FLIGHTREC_TIMEOUT: it goes on ending, and one may wait again. Why it has ended is deliver's result. */
+int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_error *error);
 
 /* Stops the session if need be, empties its window and forgets it; does not wait. A deliver that
  * runs returns. */
 int32_t flightrec_session_close(uint64_t session, flightrec_error *error);
 
 typedef struct {
-    uint64_t window_bytes;           /* kept, reserved and active, now */
+    uint64_t window_bytes;           /* ring, active generation, and what the consumer has elsewhere */
     uint64_t peak_window_bytes;      /* the most there ever was */
-    uint64_t kept_bytes;             /* of complete generations in the window */
-    uint64_t kept_generations;
+    uint64_t ring_bytes;             /* of complete generations in the window */
+    uint64_t generations;            /* how many these are */
     uint64_t oldest_time;            /* smallest batch time in those; 0 if there is none */
-    uint64_t waiting_bytes;          /* of those that the consumer was not given yet */
-    uint64_t active_generation;      /* 0 between two of them */
+    uint64_t queued_bytes;           /* of those that the consumer was not given yet */
     uint64_t active_bytes;
-    uint64_t active_min_time;
-    uint64_t bytes;                  /* ever written by the tracer, the header included */
-    uint64_t batches;
-    uint64_t generations;            /* completed */
+    uint64_t total_bytes;            /* ever written by the tracer, the header included */
+    uint64_t total_batches;
+    uint64_t total_generations;      /* completed */
     uint64_t early_advances;
     uint64_t advance_bytes;          /* the size at which generations are ended early; 0 for never */
     uint64_t overhead_bytes;         /* what they grow by after that, smoothed */
     uint64_t dropped_generations;    /* lost to the ceiling before the consumer was given them */
     uint64_t over_ceiling_generations; /* completed while the window exceeded its ceiling */
     uint64_t deliveries;             /* calls of the consumer */
-    uint64_t mapped_bytes;           /* native memory of all sessions, idle blocks included */
+    uint64_t native_bytes;           /* memory of all sessions, idle blocks included */
 } flightrec_session_statistics;
 
-/* bytes to overhead_bytes are the tracer's: since it was started, for all its sessions. */
+/* total_bytes to overhead_bytes are the tracer's: since it was started, for all its sessions. */
 int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *out,
                                 flightrec_error *error);
 

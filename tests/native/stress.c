@@ -37,7 +37,6 @@ static void *write_generations(void *argument) {
     unsigned seed = 1;
     int ended[WINDOWS] = {0};
     flightrec_stream_words *words = flightrec_stream_shared(state->stream);
-    flightrec_stream_set_header(state->stream, (const uint8_t *)"go 1.26 trace\0\0");
     for (uint64_t number = 1; number < 400; number++) {
         size_t blocks = 1 + next_random(&seed) % 3;
         flightrec_segment segments[3];
@@ -70,7 +69,7 @@ static void *write_generations(void *argument) {
             }
         }
         flightrec_generation_release(made);
-        flightrec_stream_flushed(state->stream, wanted, number);
+        flightrec_stream_flushed(state->stream, wanted);
         count(&state->generations);
         usleep(200);
     }
@@ -82,7 +81,7 @@ static void *write_generations(void *argument) {
 }
 
 static int64_t consume(void *context, const flightrec_generation *const *generations, size_t many,
-                       uint64_t oldest) {
+                       uint64_t oldest, uint64_t *elsewhere) {
     round_state *state = context;
     count(&state->deliveries);
     const flightrec_generation *newest = generations[many - 1];
@@ -96,6 +95,7 @@ static int64_t consume(void *context, const flightrec_generation *const *generat
         return INT64_MIN;
     }
     (void)oldest;
+    *elsewhere = newest->number * 100;
     return newest->number > 5 ? (int64_t)newest->number - 5 : 0;
 }
 
@@ -147,16 +147,13 @@ static void *call(void *argument) {
             flightrec_generations_release(part, many);
             pthread_join(other, NULL);
         }
-        uint64_t flush = 0, generation = 0;
-        flightrec_session_flush(self->session, &flush, &error);
-        flightrec_session_flush_wait(self->session, flush, &generation,
-                                     next_random(&self->seed) % 300000, &error);
+        flightrec_flush flush = {0};
+        flightrec_session_flush(self->session, &flush, next_random(&self->seed) % 300000, &error);
         count(&self->state->flushes);
         flightrec_session_statistics statistics;
         flightrec_session_stats(self->session, &statistics, &error);
         if (next_random(&self->seed) % 2000 == 0) {
-            flightrec_session_stop(self->session, &error);
-            flightrec_session_stop_wait(self->session, 100000, &error);
+            flightrec_session_stop(self->session, 100000, &error);
         }
         if (next_random(&self->seed) % 4000 == 0) {
             flightrec_session_close(self->session, &error);
