@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         NotEnabledError,
         RuleError,
         SnapshotActiveError,
+        StreamOverrunError,
         ToolchainError,
         TraceFormatError,
         TracingConflictError,
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from flightrec.recorder import FlightRecorder, RecorderStats
     from flightrec.runtime import GoRuntime, load
     from flightrec.snapshot import Snapshot
+    from flightrec.stream import StreamStats, TraceStream
+    from flightrec.tracer import Tracer
     from flightrec.web.asgi import asgi
     from flightrec.web.wsgi import wsgi
     from flightrec.workload import WorkloadHandle
@@ -63,9 +66,13 @@ __all__ = [
     "Snapshot",
     "SnapshotActiveError",
     "SnapshotDirectory",
+    "StreamOverrunError",
+    "StreamStats",
     "Task",
     "ToolchainError",
     "TraceFormatError",
+    "TraceStream",
+    "Tracer",
     "TracingConflictError",
     "WorkloadError",
     "WorkloadHandle",
@@ -100,9 +107,13 @@ _HOME = {
     "Snapshot": "flightrec.snapshot",
     "SnapshotActiveError": "flightrec.errors",
     "SnapshotDirectory": "flightrec.directory",
+    "StreamOverrunError": "flightrec.errors",
+    "StreamStats": "flightrec.stream",
     "Task": "flightrec.annotate.tasks",
     "ToolchainError": "flightrec.errors",
     "TraceFormatError": "flightrec.errors",
+    "TraceStream": "flightrec.stream",
+    "Tracer": "flightrec.tracer",
     "TracingConflictError": "flightrec.errors",
     "WorkloadError": "flightrec.errors",
     "WorkloadHandle": "flightrec.workload",

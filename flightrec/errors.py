@@ -17,6 +17,7 @@ __all__ = [
     "NotEnabledError",
     "RuleError",
     "SnapshotActiveError",
+    "StreamOverrunError",
     "ToolchainError",
     "TraceFormatError",
     "TracingConflictError",
@@ -67,6 +68,17 @@ class SnapshotActiveError(FlightRecorderError):
 
 class EmptySnapshotError(FlightRecorderError):
     """No generation of the trace is complete yet, or none fits: there is nothing to snapshot."""
+
+
+class StreamOverrunError(FlightRecorderError):
+    """A pipe or file object took a stream's trace too slowly: the trace ends before what it missed.
+
+    :ivar missed: how many generations were missed when that was noticed.
+    """
+
+    def __init__(self, message: str, *, missed: int) -> None:
+        super().__init__(message)
+        self.missed = missed
 
 
 class RuleError(FlightRecorderError, ValueError):

@@ -100,6 +100,15 @@ class NativeHold:
         _release_unheld(cdll)
         _held[weakref.ref(self, lambda _: _release_unheld(cdll))] = self.references
 
+    @classmethod
+    def of(cls, cdll: ctypes.CDLL, shown: abi.Generation) -> NativeHold:
+        """Take hold of a generation that the bridge shows to a consumer, while it does."""
+        hold = cls(cdll, 1)
+        one = (ctypes.POINTER(abi.Generation) * 1)(ctypes.pointer(shown))
+        cdll.flightrec_generations_hold(one, 1, hold.references)
+        hold.count = 1
+        return hold
+
     @property
     def generations(self) -> tuple[NativeGeneration, ...]:
         """The generations, oldest first."""

@@ -21,7 +21,7 @@ try:
 except ImportError:  # Windows: nothing is locked there, and nothing deleted
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["new_file"]
+__all__ = ["inherit", "new_file", "private"]
 
 _TEMPORARY = re.compile(r"\.flightrec-[0-9a-f]{16}\.tmp")
 #: Who may read a new snapshot: its owner. It holds names, stacks and log messages of a program.
@@ -46,7 +46,7 @@ def new_file(target: Path, *, durable: bool = False, keep: bool = True) -> Itera
     # lines leaves neither the file nor, through FileIO, an open descriptor.
     try:
         with _create(temporary) as file:
-            _inherit(target, file.fileno())
+            inherit(target, file.fileno())
             yield file.fileno()
             if durable:
                 os.fsync(file.fileno())
@@ -67,7 +67,7 @@ def new_file(target: Path, *, durable: bool = False, keep: bool = True) -> Itera
 def _create(path: Path) -> io.FileIO:
     """Create a file and lock it; what cleans up beside us may be faster, so look again."""
     while True:
-        file = io.FileIO(path, "xb", opener=_private)
+        file = io.FileIO(path, "xb", opener=private)
         if fcntl is None:
             return file
         with contextlib.suppress(OSError):  # a file system without locks
@@ -77,11 +77,12 @@ def _create(path: Path) -> io.FileIO:
         file.close()
 
 
-def _private(path: str, flags: int) -> int:
+def private(path: str, flags: int) -> int:
+    """Open a file that only its owner may read, if it is new: for the ``opener`` of open."""
     return os.open(path, flags, _MODE)
 
 
-def _inherit(target: Path, descriptor: int) -> None:
+def inherit(target: Path, descriptor: int) -> None:
     """Give the file the mode, owner and group of the one that it is to replace."""
     try:
         old = target.lstat()

@@ -11,7 +11,7 @@ from typing import Protocol
 from flightrec.destination import open_output
 from flightrec.errors import EmptySnapshotError
 
-__all__ = ["BinaryWriter", "DescriptorFile", "write_file", "write_path"]
+__all__ = ["BinaryWriter", "DescriptorFile", "write_descriptor", "write_file", "write_path"]
 
 #: A trace of this size is its header, with nothing behind it.
 _HEADER_BYTES = 16

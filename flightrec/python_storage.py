@@ -40,7 +40,7 @@ class PythonStorage:
                 for segment in each.segments[: each.count]
             )
             finished = parse_generation(data, each)
-            if self._ring and not _follows(self._ring[-1].number, number):
+            if self._ring and not wire.follows(self._ring[-1].number, number):
                 self._ring = ()  # one is missing, lost to the ceiling: a trace has no gaps
             self._ring = self._retention.apply(self._ring, finished, now_ns=finished.end_ns)
         if self._ceiling:
@@ -62,11 +62,6 @@ class PythonStorage:
         if ring:
             start_ns = min(generation.start_ns for generation in ring)
             statistics.oldest_time = start_ns * ring[0].units_per_second // 1_000_000_000
-
-
-def _follows(number: int, following: int) -> bool:
-    """Say whether generations have consecutive numbers (traceNextGen in runtime/trace.go)."""
-    return following == (number + 1 if number < 2**64 - 1 else 4)
 
 
 def parse_generation(data: bytes, shown: abi.Generation) -> PythonGeneration:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import operator
 import os
 import threading
+import weakref
 from dataclasses import dataclass, fields
 from functools import partial
 from types import TracebackType
-from typing import Any, get_args
+from typing import TYPE_CHECKING, Any, get_args
 
 from flightrec.abi import SessionStatistics
 from flightrec.errors import (
@@ -24,6 +25,11 @@ from flightrec.ring import Retention, RetentionPolicy, newest, retain
 from flightrec.runtime import GoRuntime, load
 from flightrec.snapshot import Snapshot
 from flightrec.steering import Steering
+from flightrec.stream import TraceStream, buffered
+from flightrec.tracer import DEFAULT_BUFFER_BYTES, Tracer
+
+if TYPE_CHECKING:
+    from flightrec.live import LiveEvents
 
 __all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MIN_AGE", "FlightRecorder", "RecorderStats"]
 
@@ -150,6 +156,7 @@ class FlightRecorder(Steering):
         self._lifecycle = threading.Lock()  # start and stop
         self._writing = threading.Lock()  # write_to; stop waits for it
         self._recording: Recording | None = None
+        self._live: weakref.WeakSet[LiveEvents] = weakref.WeakSet()
         self._last_stats = RecorderStats()
 
     @property
@@ -243,6 +250,8 @@ class FlightRecorder(Steering):
             recording = self._started()
             with self._writing:
                 recording.stop(timeout)
+                for events in list(self._live):
+                    events.end(timeout=timeout)
                 self._last_stats = self._stats_of(recording, enabled=False)
                 recording.close()
                 self._recording = None
@@ -333,6 +342,50 @@ class FlightRecorder(Steering):
         from flightrec import aio  # asyncio takes its time to import
 
         return await aio.snapshot(self, last=last, flush=flush, timeout=timeout)
+
+    def stream_to(
+        self,
+        file: str | os.PathLike[str] | BinaryWriter,
+        *,
+        rotate_bytes: int | None = None,
+        rotate_seconds: float | None = None,
+        buffer_bytes: int = DEFAULT_BUFFER_BYTES,
+    ) -> TraceStream:
+        """Write the full trace of what happens from now on, until the stream is stopped.
+
+        The stream is independent of this recorder, and goes on when that is stopped. See
+        :meth:`flightrec.Tracer.start` for the parameters and errors.
+
+        :raises NotEnabledError: it is not started.
+        """
+        experiments = self._started().options.experiments
+        tracer = Tracer(self._runtime, experiments=experiments, buffer_bytes=buffer_bytes)
+        return tracer.start(file, rotate_bytes=rotate_bytes, rotate_seconds=rotate_seconds)
+
+    def events(
+        self, *, buffer_bytes: int = DEFAULT_BUFFER_BYTES, timeout: float | None = None
+    ) -> LiveEvents:
+        """Return the events of what happens from now on, to be iterated over while it happens.
+
+        They are what :func:`flightrec.trace.read` gives, a generation at a time: about once a
+        second, or sooner where generations end early. The loop ends when this recorder is stopped.
+        Decoding is slower than tracing a busy program: what does not fit is skipped, in whole
+        generations, the oldest first, and counted (``skipped_generations``). After a gap
+        the first event is a Sync, and goroutines are introduced anew.
+
+        :param buffer_bytes: how many bytes of generations may wait to be read.
+        :param timeout: how many seconds to wait for the next generation: an iterator that waits
+            longer raises TimeoutError, and may be used again.
+        :raises NotEnabledError: it is not started.
+        """
+        from flightrec.live import LiveEvents  # the reader, which few want
+
+        options = buffered(buffer_bytes, self._started().options.experiments)
+        if timeout is not None:
+            _seconds("timeout", timeout, zero=True)
+        events = LiveEvents(self._runtime, options, timeout)
+        self._live.add(events)
+        return events
 
     def _take(
         self, recording: Recording, last: float | None, flush: bool, timeout: float | None

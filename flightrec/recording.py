@@ -6,6 +6,7 @@ import atexit
 import contextlib
 import threading
 import weakref
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -81,12 +82,19 @@ class Recording:
     it. Any thread may call the public methods, but flush and stop not the delivery thread itself.
     """
 
-    def __init__(self, runtime: GoRuntime, options: RecordingOptions) -> None:
+    def __init__(
+        self,
+        runtime: GoRuntime,
+        options: RecordingOptions,
+        storage: Callable[[Session, Retention, int], Storage] | None = None,
+    ) -> None:
         self.runtime = runtime
         self.options = options
         self.started = False
         self.session = Session(runtime._library)
-        self._storage = _STORAGES[options.storage](self.session, options.retention, options.ceiling)
+        self._storage = (storage or _STORAGES[options.storage])(
+            self.session, options.retention, options.ceiling
+        )
         self._failure: BaseException | None = None
         # ctypes frees a callback with its last reference, and the bridge still has it.
         self._consumer = abi.CONSUMER(self._consume)

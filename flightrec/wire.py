@@ -23,6 +23,7 @@ __all__ = [
     "HEADER_BYTES",
     "MAX_BATCH_BYTES",
     "BatchHeader",
+    "follows",
     "frequency_in",
     "header_version",
     "parse_batch",
@@ -164,3 +165,8 @@ def frequency_in(chunk: bytes | memoryview, header: BatchHeader) -> int:
         return 0
     value, end = _uvarint(chunk, at + 1)
     return value if end > 0 else 0
+
+
+def follows(number: int, following: int) -> bool:
+    """Say whether generations have consecutive numbers (traceNextGen in runtime/trace.go)."""
+    return following == (number + 1 if number < 2**64 - 1 else 4)

@@ -158,3 +158,14 @@ def until(condition: Callable[[], object], what: str) -> None:
             return
         pause.wait(0.001)
     raise AssertionError(f"it did not come to pass: {what}")
+
+
+def fill_until(runtime: flightrec.GoRuntime, condition: Callable[[], object], what: str) -> None:
+    """Fill the trace with many bytes in few events, which are soon read, until something is so."""
+
+    def filled() -> object:
+        for _ in range(250):
+            runtime.log("fill", "x" * 1000)
+        return condition()
+
+    until(filled, what)

@@ -1,0 +1,182 @@
+"""The events of a running trace, decoded while it goes on."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import threading
+import time
+import weakref
+from collections.abc import Iterator
+from itertools import chain
+from types import TracebackType
+from typing import Any, NamedTuple
+
+from flightrec import wire
+from flightrec.errors import NotEnabledError
+from flightrec.generation import NativeHold
+from flightrec.native_storage import NativeStorage
+from flightrec.recording import Recording, RecordingOptions
+from flightrec.ring import Retention
+from flightrec.runtime import GoRuntime
+from flightrec.session import Session
+from flightrec.trace.continued import ContinuedReader
+from flightrec.trace.events import Event
+
+__all__ = ["LiveEvents"]
+
+
+class _Waiting(NamedTuple):
+    number: int
+    header: bytes
+    nbytes: int
+    hold: NativeHold
+
+
+class _Queue(NativeStorage):
+    """Generations that were not read yet; the oldest go where they are too much."""
+
+    def __init__(self, session: Session, retention: Retention, ceiling: int) -> None:
+        super().__init__(session, retention, ceiling)
+        self._limit = retention.max_bytes
+        self._waiting: collections.deque[_Waiting] = collections.deque()
+        self._bytes = 0
+        self._changed = threading.Condition()
+        self.over = False
+        self.skipped = 0
+
+    def keep(self, shown: Any, _oldest: int, elsewhere: Any) -> int:
+        number = 0
+        with self._changed:
+            for each in shown:
+                number = each.number
+                hold = NativeHold.of(self._session.library.cdll, each)
+                self._waiting.append(_Waiting(number, bytes(each.header), each.bytes, hold))
+                self._bytes += each.bytes
+            while self._bytes > self._limit and len(self._waiting) > 1:
+                self._bytes -= self._waiting.popleft().nbytes
+                self.skipped += 1
+            elsewhere[0] = self._bytes
+            self._changed.notify_all()
+        return number
+
+    def end(self) -> None:
+        with self._changed:
+            self.over = True
+            self._changed.notify_all()
+
+    def clear(self) -> None:
+        with self._changed:
+            self._waiting.clear()
+
+    def take(self, timeout: float | None) -> _Waiting | None:
+        """Wait for the next generation; return None when nothing more comes."""
+        limit = None if timeout is None else time.monotonic() + timeout
+        with self._changed:
+            while not self._waiting:
+                if self.over:
+                    return None
+                left = None if limit is None else limit - time.monotonic()
+                if left is not None and left <= 0:
+                    raise TimeoutError(f"no generation was complete within {timeout} s")
+                self._changed.wait(left)
+            first = self._waiting.popleft()
+            self._bytes -= first.nbytes
+            return first
+
+
+class _LiveRecording(Recording):
+    """A recording whose generations wait in a queue."""
+
+    def __init__(self, runtime: GoRuntime, options: RecordingOptions) -> None:
+        super().__init__(runtime, options, self._make_queue)
+
+    def _make_queue(self, session: Session, retention: Retention, ceiling: int) -> _Queue:
+        self.queue = _Queue(session, retention, ceiling)
+        return self.queue
+
+    def _deliver(self) -> None:
+        super()._deliver()
+        self.queue.end()
+
+
+class LiveEvents(Iterator[Event]):
+    """The events from :meth:`flightrec.FlightRecorder.events`: an iterator and a context manager.
+
+    One thread iterates; any thread may call :meth:`close`.
+    """
+
+    def __init__(
+        self, runtime: GoRuntime, options: RecordingOptions, timeout: float | None
+    ) -> None:
+        self._timeout = timeout
+        self._recording = recording = _LiveRecording(runtime, options)
+        self._skipped = 0
+        self._read: int | None = None
+        # Whoever drops it in the middle of a loop is done with it.
+        weakref.finalize(self, _drop, recording).atexit = False
+        recording.open()
+        self._reader = ContinuedReader()
+        self._events: Iterator[Event] = iter(())
+
+    def _generation(self) -> Iterator[list[Event]]:
+        waiting = self._recording.queue.take(self._timeout)
+        if waiting is None:
+            if self._recording.failure is not None:
+                raise self._recording.failure
+            raise StopIteration
+        follows = self._read is not None and wire.follows(self._read, waiting.number)
+        self._read = waiting.number
+        data = b"".join([waiting.header, *waiting.hold.buffers])
+        return self._reader.events(data, follows=follows)
+
+    def __iter__(self) -> Iterator[Event]:
+        return self
+
+    def __next__(self) -> Event:
+        while (event := next(self._events, None)) is None:
+            self._events = chain.from_iterable(self._generation())
+        return event
+
+    @property
+    def skipped_generations(self) -> int:
+        """How many generations were skipped because they were not read in time."""
+        with contextlib.suppress(NotEnabledError):  # it was noted at the end
+            self._skipped = self._recording.statistics().dropped_generations
+        return self._skipped + self._recording.queue.skipped
+
+    def end(self, *, timeout: float | None = None) -> None:
+        """Have the loop end after what has happened until now.
+
+        :raises TimeoutError: the Go runtime takes longer than ``timeout`` seconds to end the
+            generation.
+        """
+        try:
+            self._recording.stop(timeout)
+            self._skipped = self._recording.statistics().dropped_generations
+        except NotEnabledError:
+            return
+        self._recording.close()
+
+    def close(self) -> None:
+        """End it at once; what was not read yet is dropped. May be called again."""
+        self._recording.queue.end()
+        self.end()
+        self._recording.queue.clear()
+        self._events = iter(())
+
+    def __enter__(self) -> LiveEvents:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def _drop(recording: _LiveRecording) -> None:
+    recording.close()
+    recording.queue.end()

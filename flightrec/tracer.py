@@ -1,0 +1,90 @@
+"""Full traces, as ``runtime/trace.Start`` gives them: any number at once, beside recorders."""
+
+from __future__ import annotations
+
+import math
+import os
+
+from flightrec.output import BinaryWriter
+from flightrec.runtime import GoRuntime, load
+from flightrec.sinks import open_sink
+from flightrec.stream import TraceStream, buffered
+
+__all__ = ["DEFAULT_BUFFER_BYTES", "Tracer"]
+
+DEFAULT_BUFFER_BYTES = 64 << 20
+
+
+class Tracer:
+    """Writes a Go runtime's execution trace while it happens.
+
+    The model is ``runtime/trace.Start``. Streams share the runtime's tracer with each other, with
+    flight recorders and with the program's own traces: none notices the others. Safe to use from
+    any thread.
+
+    :param runtime: from :func:`flightrec.load`; by default what that returns.
+    :param experiments: ``("allocfree",)``; see :class:`flightrec.FlightRecorder`.
+    :param buffer_bytes: what a stream may keep in memory for a file that takes it too slowly. Like
+        a recorder's window it stays below 1.25 times this. What then does not fit is lost, in whole
+        generations, the oldest first, and counted.
+    :raises ValueError: an unknown experiment, or a size that is not positive.
+    """
+
+    def __init__(
+        self,
+        runtime: GoRuntime | None = None,
+        *,
+        experiments: tuple[str, ...] = (),
+        buffer_bytes: int = DEFAULT_BUFFER_BYTES,
+    ) -> None:
+        if runtime is not None and not isinstance(runtime, GoRuntime):
+            raise TypeError(f"runtime must be what flightrec.load() returns, not {runtime!r}")
+        for each in experiments:
+            if each != "allocfree":
+                raise ValueError(f"unknown experiment {each!r}; there is allocfree")
+        if not 0 < buffer_bytes <= 1 << 60:
+            raise ValueError(
+                f"buffer_bytes must be a positive number of bytes, up to 2**60: {buffer_bytes!r}"
+            )
+        self._options = buffered(buffer_bytes, tuple(experiments))
+        self._runtime = runtime if runtime is not None else load()
+
+    @property
+    def runtime(self) -> GoRuntime:
+        """The Go runtime that it traces."""
+        return self._runtime
+
+    def start(
+        self,
+        file: str | os.PathLike[str] | BinaryWriter,
+        *,
+        rotate_bytes: int | None = None,
+        rotate_seconds: float | None = None,
+    ) -> TraceStream:
+        """Begin to write the trace of what happens from now on; return the stream, to be stopped.
+
+        It begins with a generation that begins now, and ends with one that ends at ``stop``: each
+        output is a trace that Go's tools read.
+
+        :param file: a path gets the trace when the stream is stopped. Until then it is in
+            ``NAME.partial`` beside it, which stays if the process dies, and can be read up to the
+            last generation. A named pipe, ``/dev/stdout``, ``/dev/fd/N`` and a binary file object
+            are written to; they are left open, but for what was opened here. Opening a named pipe
+            waits for its reader.
+        :param rotate_bytes: begin another file when this one would get larger: ``NAME-0002.trace``
+            and so on, with the next free number. One generation is in one file whatever its size.
+        :param rotate_seconds: the same after so much time; a generation lasts up to a second.
+        :raises OSError: the file cannot be written to.
+        :raises ValueError: a limit that is not positive, or for something else than a path.
+        :raises TracingConflictError: someone else traces the runtime of a library that was built
+            without the overlay ``program-trace``, or it is traced without the experiment.
+        :raises ForkedProcessError: the library was loaded before a fork.
+        """
+        self._runtime._library.check_fork()
+        for name, limit in (("rotate_bytes", rotate_bytes), ("rotate_seconds", rotate_seconds)):
+            if limit is not None and not (limit > 0 and math.isfinite(limit)):
+                raise ValueError(f"{name} must be positive and finite: {limit!r}")
+        if not isinstance(file, (str, os.PathLike)) and not callable(getattr(file, "write", None)):
+            raise TypeError(f"file must be a path or a binary file object, not {file!r}")
+        sink = open_sink(file, rotate_bytes=rotate_bytes, rotate_seconds=rotate_seconds)
+        return TraceStream(self._runtime, self._options, sink)

@@ -1,0 +1,95 @@
+"""recorder.events(): the events of a running trace, decoded while it goes on."""
+
+from __future__ import annotations
+
+import pytest
+
+import flightrec
+from flightrec import trace
+from tests.conftest import MakeRecorder
+from tests.helpers import DEADLINE, Thread, fill_until, until
+
+MIB = 1 << 20
+
+
+def marks(events: list[trace.Event]) -> list[str]:
+    """Return the messages of the test's own logs."""
+    return [e.message for e in events if isinstance(e, trace.Log) and e.category == "mark"]
+
+
+@pytest.mark.go_versions
+def test_events_are_those_of_the_trace(
+    runtime: flightrec.GoRuntime, recorder: flightrec.FlightRecorder
+) -> None:
+    """A loop over events has what read gives for the same generations, and ends with the recorder.
+
+    A generation's events come as soon as it is complete.
+    """
+    runtime.log("mark", "before")
+    events = recorder.events(timeout=DEADLINE)
+    runtime.log("mark", "a")
+    recorder.snapshot()
+    begin = []
+    for event in events:
+        begin.append(event)
+        if marks([event]) == ["a"]:
+            break
+    runtime.log("mark", "b")
+    runtime.run("pingpong", pairs=1, duration=0.01)
+    snapshot = recorder.snapshot()
+    recorder.stop()
+    rest = list(events)
+    assert marks(begin) == ["a"]
+    assert marks(rest) == ["b"]
+    assert events.skipped_generations == 0
+    first = begin[0]
+    assert isinstance(first, trace.Sync)
+    assert first.generation is not None
+    data = snapshot.header
+    for generation in snapshot.generations:
+        if generation.number >= first.generation.number:
+            hold = generation.hold()
+            assert hold is not None
+            data += b"".join(hold.buffers)
+    wanted = list(trace.read(data))[:-1]  # the last Sync says that there is nothing more
+    got = [*begin, *rest]
+    assert len(wanted) > 100
+    assert list(map(str, got[: len(wanted)])) == list(map(str, wanted))
+
+
+def test_skips_what_it_cannot_follow(
+    runtime: flightrec.GoRuntime, recorder: flightrec.FlightRecorder
+) -> None:
+    """A loop that is too slow skips whole generations, counted, and goes on with the newest."""
+    with recorder.events(buffer_bytes=MIB, timeout=DEADLINE) as events:
+        first = next(events)
+        assert isinstance(first, trace.Sync)
+        fill_until(runtime, lambda: events.skipped_generations >= 2, "some are skipped")
+        runtime.log("mark", "at last")
+        recorder.stop()
+        assert marks(list(events)) == ["at last"]
+        assert events.skipped_generations >= 2
+
+
+def test_ends_and_waits(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
+    """It needs a recorder that runs; times out and goes on; another thread can end it."""
+    recorder = make_recorder()
+    with pytest.raises(flightrec.NotEnabledError):
+        recorder.events()
+    recorder.start()
+    with recorder.events(timeout=0) as events:
+        with pytest.raises(TimeoutError):
+            list(events)
+        recorder.snapshot()
+        assert isinstance(next(events), trace.Sync)
+    assert list(events) == []
+    endless = recorder.events()
+    thread = Thread(lambda: list(endless))
+    runtime.log("mark", "x")
+    endless.end()
+    assert marks(thread.result()) == ["x"]
+    events = recorder.events()
+    iterator = iter(events)
+    del events, iterator  # dropped in the middle
+    until(lambda: runtime._library.cdll.flightrec_session_count() == 1, "its session has ended")
+    recorder.stop()

@@ -1,0 +1,390 @@
+"""Streams: the full trace from one moment to another, beside recorders and beside each other."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+
+import flightrec
+from flightrec import output
+from tests.conftest import MakeRecorder
+from tests.helpers import DEADLINE, Child, Thread, fill_until, running, until
+from tests.helpers_go import Judge
+
+MIB = 1 << 20
+
+
+@pytest.fixture
+def tracer(runtime: flightrec.GoRuntime) -> flightrec.Tracer:
+    """Return a tracer with the smallest buffer."""
+    return flightrec.Tracer(runtime, buffer_bytes=MIB)
+
+
+class Gate:
+    """A binary file whose writes wait until it is opened."""
+
+    def __init__(self) -> None:
+        self.held = io.BytesIO()
+        self.reached = threading.Event()
+        self.open = threading.Event()
+
+    def write(self, data: memoryview) -> int:
+        """Wait, and write."""
+        self.reached.set()
+        assert self.open.wait(DEADLINE)
+        return self.held.write(data)
+
+
+class Full:
+    """A binary file that takes nothing."""
+
+    def write(self, data: memoryview) -> int:
+        """Fail."""
+        raise OSError(errno.ENOSPC, "no space")
+
+
+@pytest.mark.go_versions
+def test_from_start_to_stop(
+    runtime: flightrec.GoRuntime, tracer: flightrec.Tracer, judge: Judge, tmp_path: Path
+) -> None:
+    """A stream beside a recorder has what happens from start to stop, and nothing before or after.
+
+    So has one that is alone; and neither ends the recording.
+    """
+    with flightrec.FlightRecorder(runtime) as recorder:
+        runtime.log("mark", "before")
+        with tracer.start(tmp_path / "a.trace"):
+            runtime.log("mark", "first")
+            runtime.run("pingpong", pairs=1, duration=0.01)
+            runtime.log("mark", "last")
+        runtime.log("mark", "after")
+        ours = recorder.snapshot()
+    with tracer.start(tmp_path / "b.trace") as stream:
+        runtime.log("mark", "alone")
+    assert judge.messages(tmp_path / "a.trace", "mark") == ["first", "last"]
+    assert judge.messages(tmp_path / "b.trace", "mark") == ["alone"]
+    assert judge.messages(ours, "mark") == ["before", "first", "last", "after"]
+    assert stream.files == (tmp_path / "b.trace",)
+    assert names(tmp_path) == ["a.trace", "b.trace"]
+    assert (tmp_path / "a.trace").stat().st_mode & 0o777 == 0o600
+
+
+def test_stream_outlives_its_recorder(
+    runtime: flightrec.GoRuntime, make_recorder: MakeRecorder, judge: Judge
+) -> None:
+    """recorder.stream_to writes to a file object, and goes on when the recorder is stopped."""
+    recorder = make_recorder()
+    with pytest.raises(flightrec.NotEnabledError):
+        recorder.stream_to(io.BytesIO())
+    recorder.start()
+    runtime.log("mark", "before")
+    file = io.BytesIO()
+    with recorder.stream_to(file) as stream:
+        runtime.log("mark", "both")
+        recorder.stop()
+        runtime.log("mark", "stream")
+        stream.flush()
+        assert judge.messages(file.getvalue(), "mark") == ["both", "stream"]
+    assert not file.closed
+    judge.check(file.getvalue())
+
+
+def _drain(descriptor: int) -> bytes:
+    with os.fdopen(descriptor, "rb") as file:
+        return file.read()
+
+
+def names(folder: Path) -> list[str]:
+    """Return what is in a folder."""
+    return sorted(path.name for path in folder.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["descriptor", "fifo"])
+def test_pipes(
+    runtime: flightrec.GoRuntime,
+    tracer: flightrec.Tracer,
+    judge: Judge,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    """A pipe and a named pipe are written to while the program runs; a pipe is left open."""
+    if kind == "fifo":
+        path = tmp_path / "fifo"
+        os.mkfifo(path)
+        reader = Thread(path.read_bytes)
+        stream = tracer.start(path)
+    else:
+        reading, writing = os.pipe()
+        reader = Thread(_drain, reading)
+        stream = tracer.start(f"/dev/fd/{writing}")
+    with stream:
+        runtime.log("mark", "piped")
+    if kind == "descriptor":
+        os.close(writing)  # it is still open
+    assert judge.messages(reader.result(), "mark") == ["piped"]
+
+
+def test_rotation_by_size(
+    runtime: flightrec.GoRuntime, tracer: flightrec.Tracer, judge: Judge, tmp_path: Path
+) -> None:
+    """Each file of a stream that is rotated is a trace; together they have everything, once."""
+    (tmp_path / "t-0003.trace").write_text("older")
+    with tracer.start(tmp_path / "t.trace", rotate_bytes=1) as stream:
+        for number in range(3):
+            runtime.log("mark", str(number))
+            stream.flush()
+    assert [f.name for f in stream.files][:3] == ["t.trace", "t-0002.trace", "t-0004.trace"]
+    found = [message for file in stream.files for message in judge.messages(file, "mark")]
+    assert found == ["0", "1", "2"]
+    assert (tmp_path / "t-0003.trace").read_text() == "older"
+    assert stream.stats().written_generations == len(stream.files)
+    sizes = sum(file.stat().st_size - 16 for file in stream.files)
+    assert stream.stats().written_bytes == sizes
+
+
+def test_rotation_keeps_below_the_limit(
+    runtime: flightrec.GoRuntime, tracer: flightrec.Tracer, tmp_path: Path
+) -> None:
+    """A file gets another generation as long as it stays below the size."""
+    with tracer.start(tmp_path / "t.trace", rotate_bytes=MIB) as stream:
+        for _ in range(4):
+            stream.flush()
+    assert len(stream.files) == 1
+    assert stream.stats().written_generations >= 4
+
+
+def test_rotation_by_time(
+    runtime: flightrec.GoRuntime, tracer: flightrec.Tracer, judge: Judge, tmp_path: Path
+) -> None:
+    """A new file begins with the first generation after the time."""
+    with tracer.start(tmp_path / "t.trace", rotate_seconds=1e-9) as stream:
+        for number in range(2):
+            runtime.log("mark", str(number))
+            stream.flush()
+    assert len(stream.files) == stream.stats().written_generations > 1
+    assert [m for f in stream.files for m in judge.messages(f, "mark")] == ["0", "1"]
+    with tracer.start(tmp_path / "u.trace", rotate_seconds=3600) as stream:
+        for _ in range(2):
+            stream.flush()
+    assert len(stream.files) == 1
+
+
+def test_error_reaches_its_caller_only(
+    runtime: flightrec.GoRuntime,
+    tracer: flightrec.Tracer,
+    recorder: flightrec.FlightRecorder,
+    judge: Judge,
+    tmp_path: Path,
+) -> None:
+    """What writing raises ends that stream and is raised by its stop; nobody else notices."""
+    broken = tracer.start(Full())
+    with tracer.start(tmp_path / "good.trace"):
+        runtime.log("mark", "a")
+        with pytest.raises(OSError, match="no space"):
+            broken.flush(timeout=DEADLINE)
+        assert not broken.active
+        runtime.log("mark", "b")
+        snapshot = recorder.snapshot()
+        with pytest.raises(OSError, match="no space") as raised:
+            broken.stop()
+        assert broken.failure is raised.value
+    assert judge.messages(tmp_path / "good.trace", "mark") == ["a", "b"]
+    assert judge.messages(snapshot, "mark") == ["a", "b"]
+    with pytest.raises(flightrec.NotEnabledError):
+        broken.stop()
+
+
+def test_blocked_consumer(
+    runtime: flightrec.GoRuntime,
+    tracer: flightrec.Tracer,
+    recorder: flightrec.FlightRecorder,
+    judge: Judge,
+) -> None:
+    """A file that blocks disturbs nobody and bounds its memory; what it misses is counted.
+
+    What it has got is a valid trace, and stop says that it is not all.
+    """
+    gate = Gate()
+    stream = tracer.start(gate)
+    recorder.snapshot()  # ends a generation
+    assert gate.reached.wait(DEADLINE)
+    fill_until(runtime, lambda: stream.stats().missed_generations >= 3, "some are missed")
+    assert stream.stats().buffered_bytes < 8 * MIB
+    with pytest.raises(TimeoutError):
+        stream.flush(timeout=0.01)
+    snapshot = recorder.snapshot()
+    with pytest.raises(TimeoutError):
+        stream.stop(timeout=0.01)
+    gate.open.set()
+    with pytest.raises(flightrec.StreamOverrunError) as raised:
+        stream.stop()
+    assert raised.value.missed >= 3
+    assert stream.stats().missed_generations >= 3
+    judge.check(gate.held.getvalue())
+    judge.check(snapshot)
+    assert recorder.enabled
+
+
+def test_gap_begins_another_file(
+    runtime: flightrec.GoRuntime,
+    tracer: flightrec.Tracer,
+    judge: Judge,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """At a path a new file begins after what was missed on a slow disk: each is a valid trace."""
+    reached, ready = threading.Event(), threading.Event()
+    write = output.write_descriptor
+
+    def slow(*arguments: Any) -> int:
+        reached.set()
+        assert ready.wait(DEADLINE)
+        return write(*arguments)
+
+    monkeypatch.setattr("flightrec.partialfile.write_descriptor", slow)
+    with tracer.start(tmp_path / "t.trace") as stream:
+        fill_until(runtime, reached.is_set, "one is being written")
+        fill_until(runtime, lambda: stream.stats().missed_generations >= 1, "one is missed")
+        ready.set()
+        stream.flush()
+        runtime.log("mark", "in the end")
+    assert len(stream.files) == 2
+    judge.check(stream.files[0])
+    assert judge.messages(stream.files[1], "mark") == ["in the end"]
+
+
+def test_killed(child: Child, judge: Judge, tmp_path: Path) -> None:
+    """When the process is killed, the partial file has all until the last generation."""
+    path = tmp_path / "t.trace"
+    path.write_text("older")
+    done = child.run(
+        """
+        import signal
+        runtime = flightrec.load()
+        stream = flightrec.Tracer(runtime).start(sys.argv[1])
+        runtime.log("mark", "written")
+        stream.flush()
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+        path,
+        check=False,
+    )
+    assert done.returncode == -9
+    assert path.read_text() == "older"
+    assert judge.messages(tmp_path / "t.trace.partial", "mark") == ["written"]
+
+
+def test_end_of_the_interpreter(child: Child, judge: Judge, tmp_path: Path) -> None:
+    """A stream that is not stopped is complete when the interpreter has ended."""
+    child.run(
+        """
+        runtime = flightrec.load()
+        stream = flightrec.Tracer(runtime).start(sys.argv[1])
+        runtime.log("mark", "written")
+        """,
+        tmp_path / "t.trace",
+    )
+    assert judge.messages(tmp_path / "t.trace", "mark") == ["written"]
+    assert names(tmp_path) == ["t.trace"]
+
+
+def test_disk_full(child: Child, judge: Judge, tmp_path: Path) -> None:
+    """Where the disk is full, the file has whole generations and stays partial."""
+    path = tmp_path / "t.trace"
+    path.write_text("older")
+    child.run(
+        """
+        import errno, resource
+        runtime = flightrec.load()
+        tracer = flightrec.Tracer(runtime)
+        stream = tracer.start(sys.argv[1])
+        stream.flush()
+        size = os.path.getsize(sys.argv[1] + ".partial")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size + 1000, size + 1000))
+        try:
+            stream.flush()
+        except OSError as exc:
+            assert exc.errno == errno.EFBIG
+        else:
+            raise SystemExit("it was written")
+        try:
+            stream.stop()
+        except OSError as exc:
+            assert exc.errno == errno.EFBIG
+        assert os.path.getsize(sys.argv[1] + ".partial") == size
+        """,
+        path,
+    )
+    assert path.read_text() == "older"
+    judge.check(tmp_path / "t.trace.partial")
+
+
+def test_partial_files_are_kept(tracer: flightrec.Tracer, tmp_path: Path) -> None:
+    """A partial file that somebody left is not touched."""
+    left = tmp_path / "t.trace.partial"
+    left.write_text("left")
+    with tracer.start(tmp_path / "t.trace"):
+        assert (tmp_path / "t.trace.partial-2").exists()
+    assert left.read_text() == "left"
+    assert names(tmp_path) == ["t.trace", "t.trace.partial"]
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "words"),
+    [
+        (lambda t, p: t.start(p / "no" / "t"), FileNotFoundError, "no"),
+        (lambda t, p: t.start(p), IsADirectoryError, "directory"),
+        (lambda t, p: t.start(3), TypeError, "a path or a binary file"),
+        (lambda t, p: t.start(p / "t", rotate_bytes=0), ValueError, "rotate_bytes"),
+        (lambda t, p: t.start(p / "t", rotate_seconds=float("nan")), ValueError, "rotate_seconds"),
+        (lambda t, p: t.start(io.BytesIO(), rotate_bytes=9), ValueError, "rotated"),
+        (lambda t, p: flightrec.Tracer(t.runtime, buffer_bytes=0), ValueError, "buffer_bytes"),
+        (lambda t, p: flightrec.Tracer(t.runtime, experiments=("x",)), ValueError, "unknown"),
+        (lambda t, p: flightrec.Tracer(cast("Any", "x")), TypeError, "flightrec.load"),
+    ],
+)
+def test_refused(
+    tracer: flightrec.Tracer,
+    tmp_path: Path,
+    call: Callable[[Any, Path], object],
+    error: type[Exception],
+    words: str,
+) -> None:
+    """What cannot work is refused at the start, by a sentence, and leaves nothing behind."""
+    with pytest.raises(error, match=words):
+        call(tracer, tmp_path)
+    assert names(tmp_path) == []
+
+
+def test_exception_in_the_block(tracer: flightrec.Tracer) -> None:
+    """An exception inside a with statement is not replaced by the stream's."""
+    with pytest.raises(KeyError), tracer.start(Full()):
+        raise KeyError
+
+
+def test_memory_of_several(
+    runtime: flightrec.GoRuntime, make_recorder: MakeRecorder, tracer: flightrec.Tracer
+) -> None:
+    """Each of several recorders keeps its ceiling; together they need no more than the largest.
+
+    Their generations are shared, and the smallest window sets the size of those.
+    """
+    recorders = [make_recorder(max_bytes=size * MIB, min_age=600) for size in (24, 8, 4)]
+    for each in recorders:
+        each.start()
+    with tracer.start(io.BytesIO()), running(runtime, "pingpong", pairs=2, duration=600):
+        until(lambda: recorders[0].stats().window_bytes > 20 * MIB, "the largest is full")
+        native = max(each.stats().native_bytes for each in recorders)
+    found = [each.stats() for each in recorders]
+    for stats in found:
+        assert stats.peak_window_bytes <= stats.ceiling_bytes
+        assert stats.advance_bytes <= 4 * MIB / 3
+    assert native < sum(stats.ceiling_bytes for stats in found)
+    assert native <= found[0].ceiling_bytes + 8 * MIB
