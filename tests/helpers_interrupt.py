@@ -66,9 +66,12 @@ class interrupt:  # noqa: N801 - reads as a statement
         self._left = number
         self._files = files
         self.place: str | None = None
+        # Kept: CPython 3.11 calls a trace function that is gone if what the collector runs just
+        # before the call unsets it, as an exception in a traced finalizer does.
+        self._tracing = self._trace
 
     def __enter__(self) -> interrupt:
-        sys.settrace(self._trace)
+        sys.settrace(self._tracing)
         return self
 
     def __exit__(self, *_: object) -> None:

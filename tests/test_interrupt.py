@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.helpers import Child
+from tests.helpers_go import Judge
 
 PREAMBLE = """
 from tests.helpers_interrupt import *
@@ -167,3 +170,67 @@ assert number > 10
 """,
         "flightrec",
     )
+
+
+RECORDER = """
+import io, warnings
+from tests.helpers_interrupt import *
+from tests.helpers_interrupt import FLIGHTREC, Interrupted
+
+warnings.simplefilter("ignore", ResourceWarning)  # a file that is left to Python is closed
+
+def unraisable(told):  # in what runs when an object goes, Python tells of an exception only here
+    if told.exc_type is not Interrupted:
+        sys.__unraisablehook__(told)
+
+sys.unraisablehook = unraisable
+path, name = sys.argv[1:]
+runtime = flightrec.load()
+recorder = flightrec.FlightRecorder(runtime)
+
+def started():
+    if not recorder.enabled:
+        recorder.start()
+        recorder.snapshot()
+
+def stopped():
+    if recorder.enabled:
+        recorder.stop()
+
+prepare, action = {
+    "start": (stopped, recorder.start),
+    "stop": (started, recorder.stop),
+    "snapshot": (started, recorder.snapshot),
+    "emergency": (started, lambda: recorder.snapshot(flush=False)),
+    "last": (started, lambda: recorder.snapshot(last=0.001)),
+    "write_to": (started, lambda: recorder.write_to(path)),
+    "stats": (started, recorder.stats),
+}[name]
+
+def after(place):
+    if name == "stop":
+        stopped()  # again
+    started()
+    assert recorder.snapshot(timeout=30).generations, place
+    recorder.write_to(io.BytesIO())
+    recorder.stop()
+    assert runtime.cdll.flightrec_session_count() == 0, place
+    assert runtime.cdll.flightrec_generation_count() == 0, place
+    left = [each for each in os.listdir(os.path.dirname(path)) if each.endswith(".tmp")]
+    assert not left, (place, left)
+    prepare()
+
+prepare()
+assert interrupt_everywhere(action, after) > 10
+started()
+recorder.write_to(path)
+"""
+
+
+@pytest.mark.parametrize(
+    "action", ["start", "stop", "snapshot", "emergency", "last", "write_to", "stats"]
+)
+def test_recorder(child: Child, judge: Judge, tmp_path: Path, action: str) -> None:
+    """An exception at any place of a recorder's acts leaves it working and nothing behind."""
+    child.run(RECORDER, tmp_path / "x.trace", action)
+    judge.check(tmp_path / "x.trace")
