@@ -58,6 +58,10 @@ test: setup ## run the tests, every Python warning an error
 test-matrix: setup ## test with Go 1.22 to 1.27 and with each CPython >= 3.10 found
 	$(PY) tools/matrix.py $(ARGS)
 
+.PHONY: published
+published: setup ## build caddy, etcd, nats-server and SQLite, and explain what is slow in them (minutes)
+	FLIGHTREC_PUBLISHED=1 $(PY) -m pytest tests/why/test_published.py tests/why/test_modules.py $(ARGS)
+
 .PHONY: endings
 endings: setup ## end processes in every way during everything (ARGS="--python python3.10")
 	$(PY) -m tests.endings $(ARGS)

@@ -38,6 +38,23 @@ def facts(recorded: Path, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
     return found
 
 
+def test_most_of_one_goroutine(
+    recorded: Path, facts: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the totals of many goroutines stands the most that one of them had."""
+    many = [function for function in facts["functions"] if function["goroutines"] > 1]
+    assert many
+    for function in many:
+        for name, most in function["most_of_one"].items():
+            told = function[name]
+            total = sum(told.values()) if isinstance(told, dict) else told
+            if name == "syscall_ns":
+                total += function["syscall_blocked_ns"]
+            assert total / function["goroutines"] <= most <= total
+    assert main(["info", str(recorded)]) == 0
+    assert re.search(r"\n   at most( +\S+ [mµn]?s){4}  for one\n", capsys.readouterr().out)
+
+
 @pytest.mark.parametrize("columns", [60, 80, 100, 200])
 def test_one_screen(
     columns: int,

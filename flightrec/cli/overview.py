@@ -64,6 +64,12 @@ def overview(summary: Summary, file: str, size: int) -> dict[str, Any]:
                 "ended": function.ended,
                 "system": function.system,
                 **_stats(function.stats),
+                "most_of_one": {
+                    "execution_ns": function.most.execution_ns,
+                    "runnable_ns": function.most.runnable_ns,
+                    "blocked_ns": function.most.blocked_ns,
+                    "syscall_ns": function.most.syscall_ns,
+                },
             }
             for function in sorted(functions, key=lambda one: -one.stats.execution_ns)
         ],

@@ -188,9 +188,10 @@ class _Page:
         functions = self.shown(self.facts["functions"])
         if functions:
             lines.append("     count  running runnable  blocked  syscall  started in")
-        for function in functions[: self.few]:
+        few = _FEW if self.wide else _FEWER
+        for function in functions[:few]:
             lines += self.function(function)
-        rest = len(functions) - self.few
+        rest = len(functions) - few
         if rest > 0:
             lines += wrapped(" " * 10, f"and {rest} other start functions", self.width)
         system = self.facts["system_functions"]
@@ -212,8 +213,13 @@ class _Page:
         )
         name = _start(function["name"], wide=self.wide)
         if len(numbers) + 2 + len(name) > self.width:
-            return [numbers, *wrapped(" " * 10, name, self.width)]
-        return wrapped(f"{numbers}  ", name, self.width)
+            lines = [numbers, *wrapped(" " * 10, name, self.width)]
+        else:
+            lines = wrapped(f"{numbers}  ", name, self.width)
+        if function["goroutines"] == 1:
+            return lines
+        most = "".join(f" {ns_text(ns):>8}" for ns in function["most_of_one"].values())
+        return [*lines[:1], f"{'at most':>10}{most}  for one", *lines[1:]]
 
     def scheduling(self) -> list[str]:
         key = "" if self.everything else "program_"

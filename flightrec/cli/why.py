@@ -8,7 +8,7 @@ import shutil
 import sys
 from typing import TYPE_CHECKING
 
-from flightrec.cli.events import Moment, moment
+from flightrec.cli.events import Moment, add_span_options
 
 if TYPE_CHECKING:
     from flightrec.cli.options import Subparsers
@@ -38,16 +38,7 @@ def configure(subparsers: Subparsers) -> None:
     what.add_argument(
         "--log", metavar="TEXT", help="the time up to the first log with this message"
     )
-    parser.add_argument(
-        "--since",
-        type=moment,
-        metavar="TIME",
-        help="only what went on then or later: 1.5s or 20ms after the start, or ns on the trace "
-        "clock",
-    )
-    parser.add_argument(
-        "--until", type=moment, metavar="TIME", help="only what went on then or earlier"
-    )
+    add_span_options(parser)
     parser.add_argument("--stacks", action="store_true", help="print stacks as well")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object; times and durations in ns"

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 
 import pytest
 
 import flightrec
-from flightrec.trace.why import explain
+from flightrec.errors import ToolchainError
+from flightrec.trace.why import Explanation, explain
 from tests import helpers_go
 from tests.helpers import DEADLINE, ROOT
 from tests.why.cases import CASES, PYTHON_CASES, Case
@@ -42,27 +46,56 @@ def why_library(pytestconfig: pytest.Config, runtime: flightrec.GoRuntime) -> Pa
     return helpers_go.build_test_library(pytestconfig.cache, runtime.go_version, SOURCE)
 
 
+@contextmanager
+def skip_without_modules() -> Iterator[None]:
+    """Skip the test if modules cannot be downloaded for a build."""
+    try:
+        yield
+    except ToolchainError as exc:
+        text = f"{exc}\n{exc.output}"
+        if re.search("cannot download|lookup disabled|dial tcp|no such host|proxy", text):
+            pytest.skip(text)
+        raise
+
+
+class Corpus:
+    """A folder of snapshots, and what is said of each."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        #: What stands out in a program's snapshot, explained once.
+        self.explained: Callable[[str], Explanation] = cache(self._explain)
+
+    def path(self, name: str) -> Path:
+        """Return the snapshot of a program."""
+        return self.folder / f"{name}.trace"
+
+    def _explain(self, name: str) -> Explanation:
+        return explain(self.path(name))
+
+
 @pytest.fixture(scope="session")
-def corpus(why_library: Path, go_minor: int, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Record every slow program; return the folder of snapshots.
+def corpus(why_library: Path, go_minor: int, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """Record every slow program, all in one process.
 
     On a busy machine a request may be slower for want of a CPU than for its cause. Such ones are
     recorded again, a few times.
     """
-    folder = tmp_path_factory.mktemp("corpus")
+    found = Corpus(tmp_path_factory.mktemp("corpus"))
     cases = [case for case in (*CASES, *PYTHON_CASES) if case.since <= go_minor]
+    names = ["uniform", *(case.name for case in cases)]
     for _ in range(4):
-        record(why_library, folder, [case.name for case in cases])
-        cases = [case for case in cases if not _is_right(folder, case)]
-        if not cases:
+        record(why_library, found.folder, names)
+        found = Corpus(found.folder)
+        names = [case.name for case in cases if not _is_right(found, case)]
+        if not names:
             break
-    record(why_library, folder, ["uniform"])
-    return folder
+    return found
 
 
-def _is_right(folder: Path, case: Case) -> bool:
+def _is_right(corpus: Corpus, case: Case) -> bool:
     try:
-        check_cause(explain(folder / f"{case.name}.trace"), case)
+        check_cause(corpus.explained(case.name), case)
     except AssertionError:
         return False
     return True

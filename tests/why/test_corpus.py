@@ -13,29 +13,28 @@ from tests.helpers import ROOT
 from tests.helpers_go import Judge
 from tests.why.cases import CASES, MODULE_CASES, PYTHON_CASES, Case
 from tests.why.checking import check_cause
-from tests.why.conftest import record
+from tests.why.conftest import Corpus, record
 
 PAGE = ROOT / "docs" / "why.md"
 
 
 @pytest.mark.go_versions
 @pytest.mark.parametrize("case", [*CASES, *PYTHON_CASES], ids=lambda case: case.name)
-def test_cause(case: Case, corpus: Path, go_minor: int, judge: Judge) -> None:
+def test_cause(case: Case, corpus: Corpus, go_minor: int, judge: Judge) -> None:
     """The cause that the program was written to have is named first."""
     if go_minor < case.since:
         pytest.skip(f"needs Go 1.{case.since}")
-    path = corpus / f"{case.name}.trace"
-    judge.check(path)
-    check_cause(explain(path), case)
+    judge.check(corpus.path(case.name))
+    check_cause(corpus.explained(case.name), case)
 
 
 @pytest.mark.go_versions
 @pytest.mark.parametrize("case", [*CASES, *PYTHON_CASES], ids=lambda case: case.name)
-def test_tiles(case: Case, corpus: Path, go_minor: int) -> None:
+def test_tiles(case: Case, corpus: Corpus, go_minor: int) -> None:
     """Steps follow each other without a gap, and parts and causes add up to the whole."""
     if go_minor < case.since:
         pytest.skip(f"needs Go 1.{case.since}")
-    explanation = explain(corpus / f"{case.name}.trace")
+    explanation = corpus.explained(case.name)
     subject, time = explanation.subject, explanation.subject.begin_ns
     for step in explanation.steps:
         assert step.begin_ns == time
@@ -51,23 +50,24 @@ def test_tiles(case: Case, corpus: Path, go_minor: int) -> None:
 
 
 @pytest.mark.go_versions
-def test_nothing_stands_out(why_library: Path, tmp_path: Path) -> None:
+def test_nothing_stands_out(corpus: Corpus, why_library: Path, tmp_path: Path) -> None:
     """Where all requests take the same, the explanation says that nothing stands out.
 
     On a busy machine something may: a goroutine that waits for a CPU. Then it is tried again.
     """
+    explanation = corpus.explained("uniform")
     for _ in range(8):
-        explanation = explain(record(why_library, tmp_path, ["uniform"]) / "uniform.trace")
         if explanation.subject.kind is SubjectKind.NOTHING:
             break
+        explanation = explain(record(why_library, tmp_path, ["uniform"]) / "uniform.trace")
     assert explanation.subject.kind is SubjectKind.NOTHING, str(explanation)
     assert str(explanation).startswith("Nothing stands out.")
     assert "15 tasks" in str(explanation)
 
 
-def test_lock_in_words(corpus: Path) -> None:
+def test_lock_in_words(corpus: Corpus) -> None:
     """The text names the lock's kind, the waiter's place, the holder's, and what it did."""
-    text = " ".join(str(explain(corpus / "mutex_across_io.trace")).split())
+    text = " ".join(str(corpus.explained("mutex_across_io")).split())
     for words in (
         r"Task \d+ 'request' took 1\d\d ms \(median of 12 others [\d.]+ [mµn]s\)\.",
         r"it waited for a sync\.Mutex at main\.\(\*cache\)\.get \(locks\.go:\d+\)",
@@ -78,16 +78,16 @@ def test_lock_in_words(corpus: Path) -> None:
         assert re.search(words, text), text
 
 
-def test_recorded_is_not_inferred(corpus: Path) -> None:
+def test_recorded_is_not_inferred(corpus: Corpus) -> None:
     """What the trace records is not called inferred."""
-    explanation = explain(corpus / "nested_locks.trace")
+    explanation = corpus.explained("nested_locks")
     assert {part.certainty for part in explanation.parts} == {Certainty.RECORDED}
     assert "inferred" not in str(explanation)
 
 
-def test_inferred_is_marked(corpus: Path) -> None:
+def test_inferred_is_marked(corpus: Corpus) -> None:
     """That a Python thread waited for its workload is inferred, and the text says so."""
-    explanation = explain(corpus / "python_task.trace")
+    explanation = corpus.explained("python_task")
     assert explanation.causes[0].certainty is Certainty.INFERRED
     assert "inferred: this thread started it" in " ".join(str(explanation).split())
 
@@ -105,7 +105,7 @@ def table_row(case: Case, explanation: Explanation | None) -> str:
     return f"| {case.story} | {kind} | `{function}`{caller} |"
 
 
-def test_page(corpus: Path, go_minor: int) -> None:
+def test_page(corpus: Corpus, go_minor: int) -> None:
     """The table on the page is what the explanations say now.
 
     With FLIGHTREC_UPDATE=1 it is written anew instead.
@@ -113,7 +113,7 @@ def test_page(corpus: Path, go_minor: int) -> None:
     rows = ["| what is slow | kind of time | named first |", "|---|---|---|"]
     for case in (*CASES, *PYTHON_CASES):
         known = case.since <= go_minor
-        rows.append(table_row(case, explain(corpus / f"{case.name}.trace") if known else None))
+        rows.append(table_row(case, corpus.explained(case.name) if known else None))
     # test_modules.py checks these.
     rows += [table_row(case, None) for case in MODULE_CASES]
     table = "\n".join(rows)

@@ -24,12 +24,13 @@ from flightrec.trace.why import (
 )
 from flightrec.trace.why.text import explanation_text
 from tests.conftest import MakeRecorder
+from tests.why.conftest import Corpus
 
 
 @pytest.fixture
-def slow_lock(corpus: Path) -> Path:
+def slow_lock(corpus: Corpus) -> Path:
     """Return the snapshot in which a request waits for a mutex."""
-    return corpus / "mutex_across_io.trace"
+    return corpus.path("mutex_across_io")
 
 
 def test_public() -> None:
@@ -61,9 +62,8 @@ def test_sources(form: str, slow_lock: Path) -> None:
 
 def test_snapshot(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
     """A snapshot in memory is explained as it is."""
-    recorder = make_recorder(max_bytes=1 << 20)
-    with recorder, runtime.task("the task"):
-        runtime.run("pingpong", duration=0.01)
+    with make_recorder() as recorder, runtime.task("the task"):
+        runtime.run("idle", duration=0.01)
         explanation = explain(recorder.snapshot(), task="the task")
     assert not explanation.subject.complete
     assert "not ended in the window" in str(explanation)
@@ -118,9 +118,9 @@ def test_since_leaves_out(slow_lock: Path) -> None:
 
 def test_log(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
     """A log's task is explained; without a task, its goroutine's time up to it."""
-    with make_recorder(max_bytes=1 << 20) as recorder:
+    with make_recorder() as recorder:
         with runtime.task("work") as task:
-            runtime.run("pingpong", duration=0.01)
+            runtime.run("idle", duration=0.01)
             task.log("test", "inside")
         runtime.log("test", "outside")
         snapshot = bytes(recorder.snapshot())
@@ -185,11 +185,11 @@ def test_immutable(slow_lock: Path) -> None:
             setattr(value, dataclasses.fields(value)[0].name, None)
 
 
-def test_never_ended(runtime: flightrec.GoRuntime, corpus: Path) -> None:
+def test_never_ended(runtime: flightrec.GoRuntime, corpus: Corpus) -> None:
     """A wait that has not ended is said to be one, with what cannot be known."""
-    subject = explain(corpus / "cond.trace").subject
+    subject = corpus.explained("cond").subject
     explanation = explain(
-        corpus / "cond.trace", goroutine=subject.goid, until=subject.end_ns - 50_000_000
+        corpus.path("cond"), goroutine=subject.goid, until=subject.end_ns - 50_000_000
     )
     assert explanation.parts[0].kind in (StepKind.WAITED, StepKind.BLOCKED)
     assert "sync.Cond" in str(explanation)
@@ -197,9 +197,9 @@ def test_never_ended(runtime: flightrec.GoRuntime, corpus: Path) -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 200])
 @pytest.mark.parametrize("program", ["chain", "gc_assist", "deadline", "uniform"])
-def test_width(width: int, program: str, corpus: Path) -> None:
+def test_width(width: int, program: str, corpus: Corpus) -> None:
     """No line is wider than asked for."""
-    explanation = explain(corpus / f"{program}.trace")
+    explanation = corpus.explained(program)
     for line in explanation_text(explanation, width).splitlines():
         assert len(line) <= width, line
 
@@ -212,14 +212,14 @@ def test_stacks(slow_lock: Path) -> None:
     assert re.search(r"syscall\.read  \S+\.go:\d+", text)
 
 
-def test_assertion_explains(corpus: Path) -> None:
+def test_assertion_explains(corpus: Corpus) -> None:
     """A failed ``assert_task(max_seconds=…)`` says why the slowest task was slow."""
-    window = Window(corpus / "mutex_across_io.trace")
+    window = Window(corpus.path("mutex_across_io"))
     with pytest.raises(WindowAssertionError) as caught:
         window.assert_task("request", max_seconds=0.1)
     text = " ".join(str(caught.value).split())
     assert "took longer than 100 ms" in text
-    assert str(explain(corpus / "mutex_across_io.trace")).strip() in str(caught.value)
+    assert str(corpus.explained("mutex_across_io")).strip() in str(caught.value)
     assert "it waited for a sync.Mutex at main.(*cache).get" in text
 
 

@@ -17,7 +17,7 @@ from tests.helpers_go import Judge
 from tests.why.conftest import record
 
 #: Clients, requests of each, and one in how many is slow: some hundred slow ones.
-_LOAD = {"clients": 16, "requests": 130, "every": 20}
+_LOAD = {"clients": 16, "requests": 70, "every": 10}
 
 
 def named(path: pathlib.Path) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from flightrec.trace.summary.model import (
     ExecutionStats,
     FunctionSummary,
     GoroutineSummary,
+    MostOfOne,
     RegionSummary,
 )
 
@@ -287,11 +288,12 @@ class Goroutine:
 class FunctionTotals:
     """All goroutines that started with one function."""
 
-    __slots__ = ("_ended", "_goroutines", "_sums")
+    __slots__ = ("_ended", "_goroutines", "_most", "_sums")
 
     def __init__(self) -> None:
         self._goroutines = self._ended = 0
         self._sums: Snapshot = (0, 0, {}, 0, 0, 0, {})
+        self._most = MostOfOne()
 
     def copy(self) -> FunctionTotals:
         """An independent copy."""
@@ -299,6 +301,7 @@ class FunctionTotals:
         new._goroutines, new._ended = self._goroutines, self._ended
         sums = self._sums
         new._sums = (*sums[:2], dict(sums[2]), *sums[3:6], dict(sums[6]))
+        new._most = self._most
         return new
 
     def add(self, goroutine: Goroutine, now: int) -> None:
@@ -321,7 +324,22 @@ class FunctionTotals:
             sums[5] + stats[5],
             sums[6],
         )
+        most, blocked, syscall = self._most, sum(stats[2].values()), stats[3] + stats[4]
+        if (
+            stats[0] > most.execution_ns
+            or stats[1] > most.runnable_ns
+            or blocked > most.blocked_ns
+            or syscall > most.syscall_ns
+        ):
+            self._most = MostOfOne(
+                max(most.execution_ns, stats[0]),
+                max(most.runnable_ns, stats[1]),
+                max(most.blocked_ns, blocked),
+                max(most.syscall_ns, syscall),
+            )
 
     def build(self, name: str) -> FunctionSummary:
         """The summary of the function with that name."""
-        return FunctionSummary(name, self._goroutines, self._ended, stats_of(self._sums))
+        return FunctionSummary(
+            name, self._goroutines, self._ended, stats_of(self._sums), self._most
+        )

@@ -29,6 +29,7 @@ __all__ = [
     "GoroutineSummary",
     "LoggedMessage",
     "Longest",
+    "MostOfOne",
     "Pause",
     "RegionSummary",
     "SampledStack",
@@ -164,6 +165,16 @@ class GoroutineSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class MostOfOne:
+    """The most that one goroutine of many spent in each state, in ns; each may be another one."""
+
+    execution_ns: int = 0
+    runnable_ns: int = 0
+    blocked_ns: int = 0
+    syscall_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionSummary:
     """All goroutines that started with one function: how many, and their stats added up."""
 
@@ -171,6 +182,7 @@ class FunctionSummary:
     goroutines: int
     ended: int
     stats: ExecutionStats
+    most: MostOfOne = MostOfOne()
 
     @property
     def system(self) -> bool:

@@ -11,6 +11,7 @@ from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.why.model import Subject, SubjectKind, Usual
 from flightrec.trace.why.places import place_of
 from flightrec.trace.why.survey import Kind, Survey, Task
+from flightrec.trace.why.words import short
 
 __all__ = ["NotInTraceError", "outstanding", "task_subject", "tasks_named"]
 
@@ -127,7 +128,7 @@ def _wait(survey: Survey) -> Subject | None:
     found: list[tuple[int, int, Subject]] = []
     for kind in survey.program_kinds():
         place = place_of(kind.longest.stack) if kind.longest.stack is not None else None
-        name = f"{kind.reason} at {place.function}" if place is not None else kind.reason
+        name = f"{kind.reason} at {short(place.function)}" if place is not None else kind.reason
         # Locks are meant to be short. To wait for the network may only mean to have no work.
         rank = {_LOCK: 2, _NETWORK: 0}.get(kind.reason, 1)
         _judge(found, kind, SubjectKind.WAIT, name, rank)

@@ -14,7 +14,7 @@ from flightrec.trace.why.model import (
     Subject,
     SubjectKind,
 )
-from flightrec.trace.why.words import place_text, step_text
+from flightrec.trace.why.words import place_text, short, step_text
 
 __all__ = ["explanation_text", "headline"]
 
@@ -40,17 +40,22 @@ def explanation_text(
     """The text: a sentence, then where the time went, then what the trace cannot tell."""
     lines = []
     if explanation.broken:
-        lines += textwrap.wrap(f"Careful: {explanation.broken}.", width)
-    lines += textwrap.wrap(headline(explanation), width)
+        lines += _wrapped(f"Careful: {explanation.broken}.", width)
+    lines += _wrapped(headline(explanation), width)
     if explanation.parts:
         lines.append("")
         lines += _tree(explanation, width, stacks=stacks, bars=bars)
     for note in explanation.notes:
         lines.append("")
-        lines += textwrap.wrap(f"Note: {note}", width)
+        lines += _wrapped(f"Note: {note}", width)
     text = "\n".join(lines) + "\n"
     # A name in a trace may have bytes that are not UTF-8.
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
+    # Names of packages have hyphens, and are copied from here.
+    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
 
 
 def headline(explanation: Explanation) -> str:
@@ -90,7 +95,7 @@ def _subject(subject: Subject) -> str:
     if subject.kind is SubjectKind.TASK:
         name = f"Task {subject.id} {subject.name!r}"
     elif subject.kind is SubjectKind.GOROUTINE:
-        name = f"Goroutine {subject.id}" + (f" ({subject.name})" if subject.name else "")
+        name = f"Goroutine {subject.id}" + (f" ({short(subject.name)})" if subject.name else "")
     elif subject.kind is SubjectKind.LOG:
         name = f"Until {subject.name!r} was logged by goroutine {subject.goid}"
     else:
@@ -198,7 +203,7 @@ def _line(ns: int, total: int, depth: int, width: int, bar: int, text: str) -> I
         head += _bar(ns / total, bar) + " "
     indent = " " * len(head) + "  " * depth
     room = max(20, width - len(indent))
-    wrapped = textwrap.wrap(text, room, subsequent_indent="  ") or [""]
+    wrapped = _wrapped(text, room, "  ") or [""]
     yield head + "  " * depth + wrapped[0]
     for line in wrapped[1:]:
         yield indent + line

@@ -9,7 +9,7 @@ from flightrec.trace.program import program_frame
 from flightrec.trace.stacks import Frame
 from flightrec.trace.why.model import Certainty, Part, Place, StepKind, Waker
 
-__all__ = ["ended_by", "place_text", "step_text", "waited_for"]
+__all__ = ["ended_by", "place_text", "short", "step_text", "waited_for"]
 
 # What a wait is for, by the outermost of the frames of these packages that the stack begins with.
 _FOR: Final = (
@@ -62,13 +62,14 @@ def place_text(place: Place | None) -> str:
     """A place: its function without the path of its package, and the line."""
     if place is None:
         return ""
-    name = _short(place.function)
+    name = short(place.function)
     if not place.line:
         return name
     return f"{name} ({place.file.replace(chr(92), '/').rpartition('/')[2]}:{place.line})"
 
 
-def _short(function: str) -> str:
+def short(function: str) -> str:
+    """A function's name without the path of its package."""
     # Type arguments may have slashes of their own.
     head, bracket, rest = function.partition("[")
     return head.rpartition("/")[2] + bracket + rest
@@ -92,7 +93,7 @@ def ended_by(waker: Waker) -> str:
     if waker.certainty is Certainty.INFERRED and not waker.operation:
         did = "ended"
     where = place_text(waker.place)
-    name = _short(waker.function)
+    name = short(waker.function)
     who = f"goroutine {waker.goid}"
     if name and (waker.place is None or waker.place.function != waker.function):
         who += f" ({name})"
@@ -123,7 +124,7 @@ def step_text(part: Part, who: str) -> str:
         return f"the world was stopped ({reason})" + (f" by {by}" if by else "")
     where = at + _from(part.place)
     if kind is StepKind.SYSCALL:
-        text = f"was in a system call ({_short(part.reason)}) in"
+        text = f"was in a system call ({short(part.reason)}) in"
     elif kind is StepKind.CGO:
         name = part.reason.partition("_Cfunc_")[2]
         text = f"was in C ({name}) in"

@@ -61,7 +61,7 @@ var sink atomic.Pointer[node]
 
 //go:noinline
 func allocate() {
-	for range 600_000 {
+	for range 100_000 {
 		sink.Store(&node{})
 	}
 }
