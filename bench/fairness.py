@@ -15,7 +15,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,17 +64,9 @@ class Latencies:
         )
 
 
-def measure_cell(
-    runtime: GoRuntime,
-    cell: Cell,
-    seconds: float,
-    clock: Callable[[], float] = time.perf_counter,
-) -> dict[str, Latencies]:
+def measure_cell(runtime: GoRuntime, cell: Cell, seconds: float) -> dict[str, Latencies]:
     """Take a snapshot each 20 ms, and an advance if the library has a workload for that.
 
-    :param clock: that times are measured by. What this process has computed, by
-        ``time.process_time``, hardly depends on what else the machine does: who waits while others
-        hog the Ps waits for what they compute.
     :returns: ``snapshot``, and ``advance`` if there were any.
     """
     taken: dict[str, list[float]] = {"snapshot": [], "advance": []}
@@ -87,16 +78,16 @@ def measure_cell(
             handle = runtime.start(name)
             stack.callback(_ended, handle)
         stack.enter_context(load.running())
-        end = clock() + seconds
-        while clock() < end:
-            began = clock()
+        end = time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            began = time.perf_counter()
             recorder.snapshot()
-            taken["snapshot"].append((clock() - began) * 1e3)
+            taken["snapshot"].append((time.perf_counter() - began) * 1e3)
             time.sleep(0.02)
             if advances:
-                began = clock()
+                began = time.perf_counter()
                 runtime.run("advance")
-                taken["advance"].append((clock() - began) * 1e3)
+                taken["advance"].append((time.perf_counter() - began) * 1e3)
     return {what: Latencies(tuple(sorted(values))) for what, values in taken.items() if values}
 
 

@@ -1,40 +1,53 @@
-"""Goroutines that hog the Ps do not keep a snapshot or an advance waiting.
+"""The trace reader does not begin time slices, so sysmon sees when goroutines hog a P.
 
-``python -m bench.fairness`` prints the same measurements as a table, also for the stock runtime.
+What that is for, short snapshots beside goroutines that keep waking each other, is measured by
+``python -m bench.fairness``; docs/upstream.md has the cause. Latencies say little on a machine that
+does other things as well: when the system takes the CPU away, sysmon notices after all.
 """
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
+import re
 
 import pytest
 
-from bench.fairness import CELLS, Cell
 from tests.helpers import Child
 
-#: What the process may compute, on average, during a snapshot and an advance together, ms:
-#: processor time, so that other processes matter little. Beside pingpong, 4 s a run, the stock
-#: runtime took 360 to 28,500 ms by the clock on 2 CPUs that were otherwise idle enough, with the
-#: overlay 90 to 110. On a machine with 20 other busy processes the stock runtime does not hog
-#: either (120 to 150 ms of processor time, with the overlay 94 to 106). The other cells are held to
-#: a bound.
-LIMITS_MS = (400, 2000, 2000)
+# With one P, what begins a slice is the trace reader, sysmon every 10 ms at most, and little else.
+# GODEBUG=schedtrace has the slices of each P (schedtick).
+RECORD = """
+def say(what):
+    batches = recorder.stats().total_batches
+    os.write(2, f"\\n{what} {batches}\\n".encode())
+    return batches
 
-MEASURE = """
-import json
-from bench.fairness import CELLS, measure_cell
-found = measure_cell(flightrec.load(), CELLS[int(sys.argv[1])], 4.0, time.process_time)
-print(json.dumps({what: latencies.values for what, latencies in found.items()}))
+runtime = flightrec.load()
+with flightrec.FlightRecorder(runtime, pacing="runtime", max_bytes=1 << 20) as recorder:
+    handle = runtime.start("pingpong", pairs=1, duration=600)
+    while recorder.stats().total_batches < 20:
+        time.sleep(0.01)
+    wanted = say("begin") + 500
+    while recorder.stats().total_batches < wanted:
+        time.sleep(0.01)
+    say("end")
+    handle.cancel()
+    try:
+        handle.result(60)
+    except flightrec.WorkloadError:
+        pass
 """
 
 
 @pytest.mark.go_versions
-@pytest.mark.parametrize("cell", CELLS, ids=[cell.name.replace(" ", "-") for cell in CELLS])
-def test_advances_get_their_turn(cell: Cell, go_library: Path) -> None:
-    """Snapshots and advances come through beside goroutines that keep waking each other."""
-    done = Child(go_library).run(MEASURE, CELLS.index(cell))
-    found: dict[str, list[float]] = json.loads(done.stdout)
-    snapshots, advances = found["snapshot"], found["advance"]
-    mean = (sum(snapshots) + sum(advances)) / len(snapshots)
-    assert mean < LIMITS_MS[CELLS.index(cell)], found
+def test_the_trace_reader_begins_no_slice(child: Child) -> None:
+    """While the trace reader takes 500 batches, the P that runs it begins few time slices.
+
+    Without the overlay ``reader-slice`` it begins 485 to 519 of them, with it 18 to 38.
+    """
+    env = {"GOMAXPROCS": "1", "GODEBUG": "schedtrace=20,scheddetail=1"}
+    done = child.run(RECORD, env=env, check=False)
+    assert done.returncode == 0, done.stderr
+    before, meanwhile, batches = re.split(r"\n(?:begin|end) (\d+)\n", done.stderr)[1:4]
+    slices = [int(tick) for tick in re.findall(r"P0: status=\S+ schedtick=(\d+)", meanwhile)]
+    assert len(slices) >= 2
+    assert slices[-1] - slices[0] < (int(batches) - int(before)) / 4
