@@ -184,3 +184,16 @@ stop()
     run(child, code, tmp_path)
     assert marks(judge, tmp_path / "own.trace") == ["a", "b", "c"]
     assert marks(judge, tmp_path / "flight.trace") == ["a"]
+
+
+def test_testing(child: Child, judge: Judge, tmp_path: Path) -> None:
+    """A test binary's -trace has its tests while it is recorded; so has the recording."""
+    code = """
+recorder.start()
+mark("before")
+runtime.on_departure(lambda departure: recorder.write_to(f"{folder}/ours.trace"))
+runtime.run("testing", Path=f"{folder}/own.trace")
+"""
+    assert "PASS\n" in run(child, code, tmp_path)
+    assert marks(judge, tmp_path / "own.trace") == ["tested"]
+    assert marks(judge, tmp_path / "ours.trace") == ["before", "tested"]

@@ -388,3 +388,95 @@ def test_memory_of_several(
         assert stats.advance_bytes <= 4 * MIB / 3
     assert native < sum(stats.ceiling_bytes for stats in found)
     assert native <= found[0].ceiling_bytes + 8 * MIB
+
+
+def test_many_streams(child: Child, tmp_path: Path) -> None:
+    """Streams that begin and end at random under load leave nothing behind.
+
+    No blocks, goroutines, threads, descriptors or files. FLIGHTREC_STREAMS says how many; by
+    default few, so that it is quick.
+    """
+    child.run(
+        """
+        import gc, io, random
+        from flightrec.rules.sources import MetricsReader
+        runtime = flightrec.load()
+        cdll = runtime._library.cdll
+
+        class Full:
+            def write(self, data):
+                raise OSError(28, "full")
+
+        def goroutines():
+            name = "/sched/goroutines:goroutines"
+            return MetricsReader(runtime._library).read([name])[name]
+
+        def descriptors():
+            return len(os.listdir("/proc/self/fd"))
+
+        def some(number, count):
+            chance = random.Random(number)
+            tracer = flightrec.Tracer(runtime, buffer_bytes=chance.choice([1 << 20, 64 << 20]))
+            running = []
+            for each in range(count):
+                kind = chance.choice(["path", "file", "full", "events"])
+                if kind == "events":
+                    stream = recorder.events()
+                    if chance.random() < 0.5:
+                        next(stream, None)
+                else:
+                    path = f"{folder}/{number}-{each % 3}"
+                    target = dict(path=path, file=io.BytesIO(), full=Full())[kind]
+                    stream = tracer.start(target)
+                running.append(stream)
+                while len(running) > chance.randrange(4):
+                    end(running.pop(chance.randrange(len(running))))
+            for stream in running:
+                end(stream)
+
+        def end(stream):
+            if not isinstance(stream, flightrec.TraceStream):
+                return stream.close()
+            try:
+                stream.stop()
+            except OSError as exc:
+                assert "full" in str(exc)
+
+        def several(count):
+            busy = runtime.start("http_server", duration=600)
+            workers = [threading.Thread(target=some, args=(n, count // 4)) for n in range(4)]
+            for each in workers:
+                each.start()
+            for each in workers:
+                each.join()
+            busy.cancel()
+            busy.result(50)
+
+        folder = sys.argv[1]
+        recorder = flightrec.FlightRecorder(runtime)
+        with recorder:  # what stays once it was there: threads, goroutines
+            several(20)
+        threads = threading.active_count()
+        before = goroutines(), descriptors()
+        with recorder:
+            several(int(sys.argv[2]))
+        deadline = time.monotonic() + 20
+        while True:
+            gc.collect()
+            left = (
+                cdll.flightrec_session_count(),
+                cdll.flightrec_generation_count(),
+                # Go keeps one for each thread that was in it at the same time as others.
+                goroutines() > before[0] + 4,
+                descriptors() - before[1],
+                threading.active_count() - threads,
+            )
+            if not any(left):
+                break
+            assert time.monotonic() < deadline, left
+            time.sleep(0.01)
+        assert not [name for name in os.listdir(folder) if "partial" in name]
+        """,
+        tmp_path,
+        os.environ.get("FLIGHTREC_STREAMS", "100"),
+    )

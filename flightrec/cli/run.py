@@ -7,6 +7,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from flightrec.cli.arguments import read_words, workload_arguments
+from flightrec.cli.fulltrace import add_trace_options, read_trace_options
 from flightrec.cli.options import UsageError, add_build_options
 from flightrec.cli.signals import SignalHandlers, dump_signal
 from flightrec.cli.units import duration, size
@@ -85,6 +86,7 @@ def configure(subparsers: Subparsers) -> None:
         help="show a status line for a program too; only if its standard output goes elsewhere",
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    add_trace_options(parser)
     add_rule_options(parser)
     add_build_options(parser)
     parser.set_defaults(run=run, free_words=True)
@@ -110,6 +112,7 @@ def _run(args: argparse.Namespace, folder: RunFolder) -> int:
     given = read_words(args.words)
     file = SnapshotFile(args.output, f"{short_name(args.target)}.trace")
     file.check()
+    trace = read_trace_options(args, file)
     target = load_target(args, folder.path)
     if target.is_program:
         if given:
@@ -137,9 +140,13 @@ def _run(args: argparse.Namespace, folder: RunFolder) -> int:
         program=" ".join([args.target, *args.rest]),
     )
     file.prepare()
+    if trace is not None:
+        trace.prepare()
     snapshots = SnapshotWriter(recorder, file, voice)
     signals = SignalHandlers(dump=args.dump_signal)
-    session = Session(recorder, snapshots, voice, signals, watching, at_departure=folder.close)
+    session = Session(
+        recorder, snapshots, voice, signals, watching, trace, at_departure=folder.close
+    )
     return session.run(target.workload, arguments, seconds)
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flightrec import Departure, FlightRecorder, WorkloadHandle
+    from flightrec.cli.fulltrace import TraceFile
     from flightrec.cli.snapshots import SnapshotWriter
     from flightrec.cli.voice import Voice
     from flightrec.cli.watching import Watching
@@ -45,6 +46,7 @@ class Session:
         voice: Voice,
         signals: SignalHandlers,
         watching: Watching,
+        trace: TraceFile | None,
         *,
         at_departure: Callable[[], None],
     ) -> None:
@@ -54,6 +56,7 @@ class Session:
         self._voice = voice
         self._signals = signals
         self._watching = watching
+        self._trace = trace
         self._at_departure = at_departure
         self._status: int | None = None  # once it is certain
         self._answer: str | None = None  # of a workload
@@ -69,6 +72,8 @@ class Session:
             # Before Go code runs: what it then asks for by signal.Notify takes their place.
             self._signals.install()
             self._recorder.start()
+            if self._trace is not None:
+                self._trace.start(self._recorder)
             self._watching.start()
             handle = self._runtime.start(name, **arguments)
             status = self._wait(name, handle, seconds)
@@ -82,7 +87,7 @@ class Session:
                 _cancel(name, handle)
         with self._snapshots.writing:
             self._voice.release()
-            written = self._recorder.enabled and self._snapshots.write_last()
+            written = self._recorder.enabled and self._write_last()
             self._status = status if written else status or _UNUSABLE
         self._watching.close()
         if self._recorder.enabled:
@@ -128,8 +133,13 @@ class Session:
             os._exit(self._status)
         self._watching.departs(departure)
         self._voice.release()
-        self._snapshots.write_last()
+        self._write_last()
         self._at_departure()
+
+    def _write_last(self) -> bool:
+        """Write the snapshot and end the trace; return whether both went well."""
+        traced = self._trace is None or self._trace.finish(self._voice)
+        return self._snapshots.write_last() and traced
 
     def _show_status(self) -> None:
         stats = self._recorder.stats()

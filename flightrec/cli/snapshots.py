@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from flightrec import FlightRecorder, Snapshot
     from flightrec.cli.voice import Voice
+    from flightrec.output import DescriptorFile
 
 __all__ = ["SnapshotFile", "SnapshotWriter"]
 
@@ -72,6 +73,13 @@ class SnapshotFile:
                 os.dup2(2, 1)
             elif destination.descriptor > 2:
                 os.set_inheritable(destination.descriptor, False)
+
+    @property
+    def target(self) -> Path | DescriptorFile:
+        """What to write to, once it was prepared."""
+        from flightrec.output import DescriptorFile
+
+        return self._path if self._descriptor is None else DescriptorFile(self._descriptor)
 
     def save(self, snapshot: Snapshot) -> tuple[str, int]:
         """Write the last snapshot; return what the place is called, and the bytes written.

@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime/trace"
 	"sync"
+	"testing"
 	"time"
 
 	"flightrec/gobridge"
@@ -43,6 +44,16 @@ func init() {
 	})
 	gobridge.RegisterWith("mark", "trace.Log", func(ctx context.Context, args pathArgs) (any, error) {
 		trace.Log(ctx, "mark", args.Path)
+		return nil, nil
+	})
+	// What the main function of a test binary does; it ends the process.
+	gobridge.RegisterWith("testing", "go test -trace", func(_ context.Context, args pathArgs) (any, error) {
+		os.Args = []string{"traces.test", "-test.trace=" + args.Path}
+		testing.Main(
+			func(string, string) (bool, error) { return true, nil },
+			[]testing.InternalTest{{Name: "TestMark", F: func(t *testing.T) { trace.Log(context.Background(), "mark", "tested") }}},
+			nil, nil,
+		)
 		return nil, nil
 	})
 	gobridge.Register("enabled", func(context.Context, json.RawMessage) (any, error) { return trace.IsEnabled(), nil })

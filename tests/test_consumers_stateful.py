@@ -1,0 +1,197 @@
+"""Any mix of recorders, streams and the program's own traces: each output is what was asked for.
+
+The machine runs in a child process, because it needs a program of its own; Go reads the files
+afterwards. Everything that happens is a mark in the trace, so that each output can be told: it has
+the marks between its beginning and its end, in order, and no others.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flightrec import trace
+from tests.helpers import Child
+from tests.helpers_go import Judge
+
+MACHINE = """
+import itertools, json
+import hypothesis
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+folder = sys.argv[1]
+runtime = flightrec.load()
+busy = runtime.start("busy")
+outputs = []  # [file, the marks that it must have, whether it may begin with less]
+marks = []
+numbers = itertools.count()
+ends = time.monotonic() + float(sys.argv[2])
+
+
+class Consumers(RuleBasedStateMachine):
+    @initialize()
+    def begin(self):
+        self.recorders, self.streams, self.program = {}, {}, None
+
+    def mark(self):
+        marks.append(str(len(marks)))
+        runtime.run("mark", Path=marks[-1])
+
+    def name(self):
+        return f"{folder}/{next(numbers)}.trace"
+
+    def expect(self, file, since, *, window=False):
+        outputs.append([file, marks[since:], window])
+
+    # ---- what consumers do; each happens between two marks
+
+    @precondition(lambda self: len(self.recorders) < 3)
+    @rule(size=st.sampled_from([1, 4, 32]), runtime_pacing=st.booleans())
+    def start_recorder(self, size, runtime_pacing):
+        recorder = flightrec.FlightRecorder(
+            runtime, max_bytes=size << 20, min_age=600,
+            pacing="runtime" if runtime_pacing else "size",
+        )
+        recorder.start()
+        self.recorders[recorder] = len(marks)
+
+    @precondition(lambda self: self.recorders)
+    @rule(data=st.data())
+    def stop_recorder(self, data):
+        recorder = data.draw(st.sampled_from(list(self.recorders)))
+        del self.recorders[recorder]
+        recorder.stop()
+
+    @precondition(lambda self: self.recorders)
+    @rule(data=st.data())
+    def snapshot(self, data):
+        recorder = data.draw(st.sampled_from(list(self.recorders)))
+        name = self.name()
+        recorder.write_to(name)
+        self.expect(name, self.recorders[recorder], window=True)
+
+    @precondition(lambda self: len(self.streams) < 3)
+    @rule(kind=st.sampled_from(["path", "file", "rotated"]), of_recorder=st.booleans())
+    def start_stream(self, kind, of_recorder):
+        name = self.name()
+        file = open(name, "wb") if kind == "file" else name
+        limit = 1 if kind == "rotated" else None
+        if of_recorder and self.recorders:
+            stream = next(iter(self.recorders)).stream_to(file, rotate_bytes=limit)
+        else:
+            stream = flightrec.Tracer(runtime).start(file, rotate_bytes=limit)
+        self.streams[stream] = (len(marks), name, file)
+
+    def end_stream(self, stream):
+        since, name, file = self.streams.pop(stream)
+        stream.stop()
+        assert stream.stats().missed_generations == 0
+        if file is not name:
+            file.close()
+            self.expect([name], since)
+        else:
+            self.expect([str(path) for path in stream.files], since)
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def stop_stream(self, data):
+        self.end_stream(data.draw(st.sampled_from(list(self.streams))))
+
+    @precondition(lambda self: self.streams)
+    @rule(data=st.data())
+    def flush_stream(self, data):
+        data.draw(st.sampled_from(list(self.streams))).flush()
+
+    @rule()
+    def program_starts(self):
+        name = self.name()
+        try:
+            runtime.run("start", Path=name)
+        except flightrec.WorkloadError as exc:
+            assert self.program is not None, exc
+            assert "already enabled" in str(exc)
+        else:
+            assert self.program is None
+            self.program = (len(marks), name)
+
+    @rule()
+    def program_stops(self):
+        runtime.run("stop")
+        if self.program is not None:
+            since, name = self.program
+            self.program = None
+            self.expect([name], since)
+
+    @rule()
+    def something_happens(self):
+        self.mark()
+
+    def teardown(self):
+        self.mark()
+        self.program_stops()
+        for stream in list(self.streams):
+            self.end_stream(stream)
+        self.mark()
+        for recorder in list(self.recorders):
+            recorder.stop()
+        cdll = runtime._library.cdll
+        assert cdll.flightrec_session_count() == 0
+        assert cdll.flightrec_generation_count() == 0
+        assert not runtime.run("enabled")
+
+
+settings = hypothesis.settings(
+    max_examples=1, stateful_step_count=25, database=None, deadline=None,
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+examples = 0
+while time.monotonic() < ends:
+    seeded = hypothesis.seed(int(sys.argv[3]) + examples)
+    hypothesis.stateful.run_state_machine_as_test(seeded(Consumers), settings=settings)
+    examples += 1
+busy.cancel()
+busy.result(50)
+print(json.dumps([examples, outputs]))
+"""
+
+
+def marks_in(path: str) -> list[str]:
+    """Return the marks in a trace; fail unless it is valid."""
+    return [
+        event.message
+        for event in trace.read(path)
+        if isinstance(event, trace.Log) and event.category == "mark"
+    ]
+
+
+@pytest.fixture
+def seed() -> int:
+    """Return the seed of the first example; another one each day, and told when it fails."""
+    return int(time.time()) // 86400 * 1000
+
+
+@pytest.mark.go_versions
+def test_any_mix(libraries: Callable[[str], Path], judge: Judge, tmp_path: Path, seed: int) -> None:
+    """Each output is a valid trace, and begins and ends where it was asked for."""
+    child = Child(libraries("traces"))
+    done = child.run(MACHINE, tmp_path, 3.0, seed)
+    examples, outputs = json.loads(done.stdout)
+    assert examples > 0
+    assert len(outputs) > 5
+    largest = 0
+    for number, (files, expected, window) in enumerate(outputs):
+        names = [files] if isinstance(files, str) else files
+        found = [mark for name in names for mark in marks_in(name)]
+        if window:  # the beginning may have left it
+            assert found == expected[len(expected) - len(found) :], files
+        else:
+            assert found == expected, files
+        largest = max(largest, len(found))
+        if number % (len(outputs) // 5) == 0:  # our reader has Go's rules, and is faster to start
+            judge.check(Path(names[0]))
+    assert largest > 0
