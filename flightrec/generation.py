@@ -157,8 +157,10 @@ _held: dict[weakref.ref[NativeHold], Any] = {}
 
 
 def _release_unheld(cdll: ctypes.CDLL) -> None:
-    for hold, references in tuple(_held.items()):
-        if hold() is None:
+    # A list of the keys makes no objects meanwhile, so no collection can change the dictionary.
+    for hold in list(_held):
+        references = _held.get(hold)
+        if hold() is None and references is not None:
             if not is_forked():
                 cdll.flightrec_generations_release(references, len(references))  # sets them to NULL
             _held.pop(hold, None)
