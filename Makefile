@@ -66,6 +66,10 @@ published: setup ## build caddy, etcd, nats-server and SQLite, and explain what 
 endings: setup ## end processes in every way during everything (ARGS="--python python3.10")
 	$(PY) -m tests.endings $(ARGS)
 
+.PHONY: report
+report: ## build the page of `flightrec report` (needs Node and npm)
+	cd report && npm ci --no-audit --no-fund && npx tsc --noEmit && npm test && npm run build
+
 .PHONY: test-go
 test-go: setup ## run Go's own tests of what flightrec's overlays change
 	$(PY) tools/go_own_tests.py $(ARGS)

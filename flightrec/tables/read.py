@@ -58,6 +58,11 @@ class TableReader(Iterator[Chunk]):
     def __next__(self) -> Chunk:
         return next(self._chunks)
 
+    @property
+    def begin_ns(self) -> int:
+        """The first event's time; 0 before the first chunk."""
+        return self._builder.begin or 0
+
     def goroutine(self, number: int | None) -> tuple[int | None, str]:
         """The id, and the start function as far as it is known, of a goroutine that is there now.
 

@@ -1,0 +1,36 @@
+// What the page is told beside the tables.
+
+export interface Line {
+  readonly depth: number;
+  readonly ns: number;
+  readonly text: string;
+}
+
+export interface About {
+  readonly format: number;
+  readonly origin_ns: number;
+  readonly total_ns: number;
+  readonly flightrec: string;
+  readonly snapshot: {
+    readonly path: string;
+    readonly format: string;
+    readonly nbytes: number | null;
+    readonly events: number;
+    readonly wall_offset_ns: string | null;
+    readonly error: string | null;
+    readonly reason: string | null;
+    readonly rule: string | null;
+    readonly sidecar: { readonly reasons?: readonly Record<string, unknown>[]; readonly versions?: Record<string, string> } | null;
+  };
+  /** Times are ns since the trace's begin. */
+  readonly explanation: {
+    readonly headline: string;
+    readonly lines: readonly Line[];
+    readonly notes: readonly string[];
+    readonly kind: string;
+    readonly id: number | null;
+    readonly goid: number | null;
+    readonly begin_ns: number;
+    readonly end_ns: number;
+  } | null;
+}

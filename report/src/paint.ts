@@ -1,0 +1,436 @@
+// Draws lanes. What is narrower than a pixel is summed up, so that a frame costs pixels, not events.
+
+import { binned, type Bins } from "./bins";
+import { bytes, count, moment, shortFunction } from "./format";
+import type { Lane } from "./lanes";
+import { RUNNABLE, RUNNING, STATES, SYSCALL, Trace, WAITING } from "./model";
+import { ticks, tickStep, type View } from "./scale";
+import { upper } from "./sums";
+import { visible } from "./visible";
+
+export const LABELS = 210;
+export const RULER = 26;
+
+export interface Theme {
+  readonly dark: boolean;
+  readonly font: string;
+  readonly text: string;
+  readonly soft: string;
+  readonly line: string;
+  readonly panel: string;
+  readonly back: string;
+  readonly accent: string;
+  readonly stw: string;
+  readonly gc: string;
+  readonly heap: string;
+  readonly task: string;
+  readonly region: string;
+  readonly log: string;
+  readonly states: readonly string[];
+}
+
+const DISTINCT = 10;
+
+export class Painter {
+  width = 0;
+  height = 0;
+  view: View = { from: 0, to: 1 };
+  private bins: Bins | null = null;
+  private readonly scratch = new Float64Array(STATES.length);
+  private readonly metrics: { time: number[]; value: number[] };
+  private readonly goal: { time: number[]; value: number[] };
+  private readonly sets = new Map<string, number[]>();
+
+  constructor(
+    private readonly trace: Trace,
+    readonly context: CanvasRenderingContext2D,
+    public theme: Theme,
+  ) {
+    const series = (name: string): { time: number[]; value: number[] } => {
+      const table = trace.table("metrics");
+      const found = { time: [] as number[], value: [] as number[] };
+      for (let i = 0; i < table.rows; i++) {
+        if (!table.text("name", i).startsWith(name)) continue;
+        found.time.push(table.number("time_ns", i));
+        found.value.push(table.number("value", i));
+      }
+      return found;
+    };
+    this.metrics = series("/memory/classes/heap/objects");
+    this.goal = series("/gc/heap/goal");
+  }
+
+  x(time: number): number {
+    return LABELS + ((time - this.view.from) / (this.view.to - this.view.from)) * (this.width - LABELS);
+  }
+
+  time(x: number): number {
+    return this.view.from + ((x - LABELS) / (this.width - LABELS)) * (this.view.to - this.view.from);
+  }
+
+  private get perPixel(): number {
+    return (this.view.to - this.view.from) / Math.max(this.width - LABELS, 1);
+  }
+
+  /** A step of the ruler, which also says how finely moments are told. */
+  get step(): number {
+    return tickStep(this.view, Math.max((this.width - LABELS) / 110, 2));
+  }
+
+  /** Prepare the sums over groups for a view; those of a wider one serve until they are too coarse. */
+  prepare(settled: boolean): void {
+    const { view, bins } = this;
+    const width = view.to - view.from;
+    const inside = bins !== null && bins.from <= view.from && bins.to >= view.to;
+    const fine = bins !== null && (bins.to - bins.from) / bins.n <= this.perPixel * (settled ? 2 : 40);
+    if (inside && fine) return;
+    const from = Math.max(0, view.from - width / 2);
+    const to = Math.min(this.trace.total, view.to + width / 2);
+    const { trace } = this;
+    this.bins = binned(trace.begin, trace.end, trace.state, (row) => trace.groupOf[trace.owner[row]!]!, trace.groups.length, STATES.length, from, to, 2048);
+  }
+
+  /** Draw a lane; returns what stands beside its label. */
+  lane(lane: Lane, y: number): string | void {
+    switch (lane.kind) {
+      case "counts":
+        return this.counts(y, lane.height);
+      case "heap":
+        return this.heap(y, lane.height);
+      case "ranges":
+        return this.spans(this.trace.ranges, lane.rows, y + 3, lane.height - 6, (row) => (this.trace.ranges.text("name", row).startsWith("stop") ? this.theme.stw : this.theme.gc), (row) => this.trace.ranges.text("name", row));
+      case "tasks":
+        return this.tasks(lane.rows, y, lane.height);
+      case "proc":
+        return this.proc(lane.at, y, lane.height);
+      case "group":
+        return this.group(lane.group, y, lane.height);
+      case "goroutine":
+        return this.goroutine(lane.g, y, lane.height);
+      case "section":
+    }
+  }
+
+  /** The colour of a goroutine's group on the Ps' lanes. */
+  groupColour(group: number): string {
+    const { dark } = this.theme;
+    return `hsl(${(group * 137.5 + 190) % 360} ${group < DISTINCT ? 38 : 18}% ${dark ? 46 : 56}%)`;
+  }
+
+  private goroutine(g: number, y: number, height: number): void {
+    const { trace, view, scratch } = this;
+    const sums = trace.sumsOf(g);
+    const { begin, end, state } = trace;
+    const top = y + 3;
+    const tall = height - 6;
+    const rects = STATES.map((): number[] => []);
+    const per = this.perPixel;
+    const narrow = per * 2;
+    let row = sums.at(view.from);
+    let time = Math.max(view.from, row < sums.last ? begin[row]! : view.to);
+    while (row < sums.last && begin[row]! < view.to) {
+      if (end[row]! - begin[row]! >= narrow) {
+        const x = this.x(Math.max(begin[row]!, time));
+        const right = this.x(Math.min(end[row]!, view.to));
+        const k = state[row]!;
+        rects[k]!.push(x, k === WAITING ? top + tall * 0.35 : top, Math.max(right - x, 0.5), k === WAITING ? tall * 0.3 : tall);
+        time = end[row]!;
+        row++;
+        continue;
+      }
+      // Two pixels, with the states' shares of them above each other.
+      const from = Math.max(begin[row]!, time);
+      const to = from + narrow;
+      sums.between(from, to, scratch);
+      const x = this.x(from);
+      let low = top + tall;
+      for (let k = 0; k < WAITING; k++) {
+        const part = Math.min(scratch[k]! / narrow, 1);
+        if (part < 0.03) continue;
+        const size = Math.max(part * tall, 1.5);
+        low -= size;
+        rects[k]!.push(x, low, 2, size);
+      }
+      if (low > top + 1 && scratch[WAITING]! > 0) rects[WAITING]!.push(x, top + tall * 0.35, 2, Math.min(tall * 0.3, Math.max(low - top - tall * 0.35, 0)));
+      time = to;
+      row = upper(end, to, row, sums.last);
+    }
+    this.fillAll(rects);
+    this.nested(g, y, height);
+    if (row > 0) this.captions(g, top, tall);
+  }
+
+  /** The reason of a wait, or the place of a stop, in what is wide enough for it. */
+  private captions(g: number, top: number, tall: number): void {
+    const { trace, view, context } = this;
+    const sums = trace.sumsOf(g);
+    const wide = this.perPixel * 70;
+    context.font = `10px ${this.theme.font}`;
+    for (let row = sums.at(view.from), drawn = 0; row < sums.last && trace.begin[row]! < view.to && drawn < 40; ) {
+      const from = Math.max(trace.begin[row]!, view.from);
+      const to = Math.min(trace.end[row]!, view.to);
+      if (to - from >= wide) {
+        const reason = trace.state[row] === RUNNING ? "" : trace.reasons[trace.reason[row]!]!;
+        const place = trace.state[row] === RUNNING ? null : trace.place(trace.stack[row]!);
+        const text = [reason, place ? shortFunction(place.function) : ""].filter(Boolean).join(" · ");
+        if (text) this.caption(text, this.x(from), this.x(to), top + tall / 2, trace.state[row] === WAITING ? this.theme.soft : "#fff");
+        drawn++;
+        row++;
+      } else {
+        // Nothing that begins in the next stretch of this width has room before its end.
+        row = Math.max(row + 1, upper(trace.end, trace.begin[row]! + wide / 4, row, sums.last));
+      }
+    }
+  }
+
+  private caption(text: string, left: number, right: number, middle: number, colour: string): void {
+    const { context } = this;
+    const room = right - left - 8;
+    if (room < 12) return;
+    const shown = fitted(visible(text), room / 5.6);
+    const width = Math.min(context.measureText(shown).width, room);
+    if (colour === this.theme.soft) {
+      context.fillStyle = this.theme.back;
+      context.fillRect(left + 3, middle - 6, width + 3, 12);
+    }
+    context.fillStyle = colour;
+    context.fillText(shown, left + 4, middle + 0.5, room);
+  }
+
+  /** Regions as lines below a goroutine's states, its logs as marks. */
+  private nested(g: number, y: number, height: number): void {
+    const { trace, view, context } = this;
+    context.fillStyle = this.theme.region;
+    let drawn = 0;
+    let until = -1;
+    for (const row of trace.regionsOf.of(g)) {
+      if (trace.regions.end[row]! < view.from || trace.regions.begin[row]! > view.to) continue;
+      const left = Math.max(this.x(trace.regions.begin[row]!), LABELS);
+      const right = this.x(Math.min(trace.regions.end[row]!, view.to));
+      if (right < until + 0.5) continue;
+      until = Math.max(right, left + 1);
+      context.fillRect(left, y + height - 3, Math.max(right - left - 0.5, 1), 2);
+      if (drawn++ > 3000) break;
+    }
+    context.fillStyle = this.theme.log;
+    let last = -10;
+    for (const row of trace.logsOf.of(g)) {
+      const x = this.x(trace.logTime[row]!);
+      if (x < LABELS || x > this.width || x - last < 2) continue;
+      this.mark(x, y + 4);
+      last = x;
+    }
+  }
+
+  private mark(x: number, y: number): void {
+    const { context } = this;
+    context.beginPath();
+    context.moveTo(x, y + 4);
+    context.lineTo(x - 3.5, y - 2);
+    context.lineTo(x + 3.5, y - 2);
+    context.fill();
+  }
+
+  private fillAll(rects: readonly number[][]): void {
+    const { context, theme } = this;
+    rects.forEach((list, k) => {
+      if (list.length === 0) return;
+      context.fillStyle = theme.states[k]!;
+      for (let i = 0; i < list.length; i += 4) context.fillRect(list[i]!, list[i + 1]!, list[i + 2]!, list[i + 3]!);
+    });
+  }
+
+  private proc(at: number, y: number, height: number): void {
+    const { trace } = this;
+    this.spans(trace, trace.onProc.of(at), y + 2, height - 4, (row) => this.groupColour(trace.groupOf[trace.owner[row]!]!), (row) => trace.name(trace.owner[row]!));
+  }
+
+  private tasks(rows: Uint32Array, y: number, height: number): void {
+    const { trace, context } = this;
+    this.spans(trace.tasks, rows, y + 3, height - 6, () => this.theme.task, (row) => trace.tasks.text("name", row));
+    // Logs of the tasks on this line.
+    context.fillStyle = this.theme.log;
+    if (trace.logs.rows === 0 || trace.logs.rows > 20_000) return;
+    const ids = this.idsOf(rows);
+    let last = -10;
+    for (let i = 0; i < trace.logs.rows; i++) {
+      const x = this.x(trace.logTime[i]!);
+      if (x < LABELS || x > this.width || x - last < 2 || !ids.includes(trace.logs.number("task", i))) continue;
+      this.mark(x, y + 4);
+      last = x;
+    }
+  }
+
+  private idsOf(rows: Uint32Array): number[] {
+    const key = `${rows[0]}`;
+    let found = this.sets.get(key);
+    if (!found) this.sets.set(key, (found = Array.from(rows, (row) => this.trace.tasks.number("task", row))));
+    return found;
+  }
+
+  /** Spans of one line: in order, and not overlapping. */
+  private spans(of: { begin: Float64Array; end: Float64Array }, rows: Uint32Array, y: number, height: number, colour: (row: number) => string, text: (row: number) => string): void {
+    const { view, context } = this;
+    const per = this.perPixel;
+    let i = firstEnding(of.end, rows, view.from, 0);
+    context.font = `11px ${this.theme.font}`;
+    while (i < rows.length) {
+      const row = rows[i]!;
+      if (of.begin[row]! > view.to) break;
+      const left = this.x(Math.max(of.begin[row]!, view.from));
+      const right = this.x(Math.min(of.end[row]!, view.to));
+      context.fillStyle = colour(row);
+      if (right - left < 1) {
+        context.fillRect(left, y, 1, height);
+        i = Math.max(i + 1, firstEnding(of.end, rows, of.begin[row]! + per, i));
+        continue;
+      }
+      context.fillRect(left, y, Math.max(right - left - (right - left > 3 ? 0.5 : 0), 1), height);
+      if (right - left > 44) this.caption(shortFunction(text(row)), left, right, y + height / 2, "#fff");
+      i++;
+    }
+  }
+
+  private group(group: number, y: number, height: number): void {
+    this.stacked([group], [RUNNING, SYSCALL, RUNNABLE], y + 2, height - 4);
+  }
+
+  private counts(y: number, height: number): string {
+    const groups = this.trace.groups.map((_, i) => i).filter((i) => !["runtime", "recorder"].includes(this.trace.groups[i]!.kind));
+    const top = this.stacked(groups, [RUNNING, SYSCALL, RUNNABLE, WAITING], y + 3, height - 6);
+    return `max ${count(Math.round(top))}`;
+  }
+
+  /** How many goroutines of some groups were in each state; returns the most in view. */
+  private stacked(groups: readonly number[], states: readonly number[], y: number, height: number): number {
+    const { bins, view } = this;
+    if (!bins) return 0;
+    const width = (bins.to - bins.from) / bins.n;
+    const low = Math.max(Math.floor((view.from - bins.from) / width), 0);
+    const high = Math.min(Math.ceil((view.to - bins.from) / width), bins.n);
+    const sums = new Float32Array((high - low) * states.length);
+    let most = 0;
+    for (let bin = low; bin < high; bin++) {
+      let all = 0;
+      for (const group of groups) {
+        const at = (group * bins.n + bin) * bins.kinds;
+        for (let s = 0; s < states.length; s++) {
+          const n = bins.sums[at + states[s]!]! / width;
+          sums[(bin - low) * states.length + s]! += n;
+          all += n;
+        }
+      }
+      most = Math.max(most, all);
+    }
+    const rects = STATES.map((): number[] => []);
+    for (let bin = low; bin < high; bin++) {
+      const x = Math.max(this.x(bins.from + bin * width), LABELS);
+      const wide = Math.max(this.x(bins.from + (bin + 1) * width) - x, 1);
+      let bottom = y + height;
+      for (let s = 0; s < states.length; s++) {
+        const tall = (sums[(bin - low) * states.length + s]! / (most || 1)) * height;
+        if (tall < 0.2) continue;
+        bottom -= tall;
+        rects[states[s]!]!.push(x, bottom, wide, tall);
+      }
+    }
+    this.fillAll(rects);
+    return most;
+  }
+
+  private heap(y: number, height: number): string {
+    const { context, theme } = this;
+    const most = Math.max(1, ...[this.metrics, this.goal].map((series) => series.value.reduce((a, b) => Math.max(a, b < 1e15 ? b : 0), 0)));
+    const draw = (series: { time: number[]; value: number[] }, filled: boolean): void => {
+      if (series.time.length === 0) return;
+      let i = Math.max(upper(series.time, this.view.from, 0, series.time.length) - 1, 0);
+      const level = (value: number): number => y + height - 3 - Math.min(value / most, 1) * (height - 8);
+      const left = Math.max(this.x(series.time[i]!), LABELS);
+      context.beginPath();
+      context.moveTo(left, filled ? y + height - 3 : level(series.value[i]!));
+      let at = level(series.value[i]!);
+      context.lineTo(left, at);
+      let last = left;
+      for (i++; i < series.time.length && series.time[i]! <= this.view.to; i++) {
+        const x = this.x(series.time[i]!);
+        const next = level(series.value[i]!);
+        if (x - last < 0.5 && i + 1 < series.time.length) continue;
+        context.lineTo(x, at);
+        context.lineTo(x, next);
+        at = next;
+        last = x;
+      }
+      const right = this.x(Math.min(this.view.to, this.trace.total));
+      context.lineTo(right, at);
+      if (filled) {
+        context.lineTo(right, y + height - 3);
+        context.fillStyle = theme.heap;
+        context.globalAlpha = 0.3;
+        context.fill();
+        context.globalAlpha = 1;
+      }
+      context.strokeStyle = filled ? theme.heap : theme.soft;
+      context.setLineDash(filled ? [] : [3, 3]);
+      context.stroke();
+      context.setLineDash([]);
+    };
+    context.lineWidth = 1;
+    draw(this.metrics, true);
+    draw(this.goal, false);
+    return `max ${bytes(most)}`;
+  }
+
+  /** Each stop-the-world through all lanes. */
+  bands(top: number): void {
+    const { trace, context } = this;
+    context.fillStyle = this.theme.stw;
+    context.globalAlpha = 0.22;
+    let last = -1;
+    for (const row of trace.stw) {
+      if (trace.ranges.end[row]! < this.view.from || trace.ranges.begin[row]! > this.view.to) continue;
+      const left = Math.max(this.x(trace.ranges.begin[row]!), LABELS);
+      const width = Math.max(this.x(trace.ranges.end[row]!) - left, 1);
+      if (left + width < last + 1) continue;
+      context.fillRect(left, top, width, this.height - top);
+      last = left + width;
+    }
+    context.globalAlpha = 1;
+  }
+
+  ruler(): void {
+    const { context, theme, view, step } = this;
+    context.fillStyle = theme.panel;
+    context.fillRect(0, 0, this.width, RULER);
+    context.font = `11px ${theme.font}`;
+    for (const tick of ticks(view, step)) {
+      const x = Math.round(this.x(tick)) + 0.5;
+      context.fillStyle = theme.soft;
+      context.fillText(moment(tick, step), x + 4, RULER / 2);
+      context.fillStyle = theme.line;
+      context.fillRect(x, 4, 1, RULER - 4);
+    }
+    context.fillRect(0, RULER - 1, this.width, 1);
+  }
+
+  grid(): void {
+    const { context, theme } = this;
+    context.fillStyle = theme.line;
+    for (const tick of ticks(this.view, this.step)) context.fillRect(Math.round(this.x(tick)), RULER, 1, this.height);
+  }
+}
+
+function firstEnding(end: Float64Array, rows: Uint32Array, time: number, low: number): number {
+  let high = rows.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (end[rows[middle]!]! <= time) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** A text cut to about so many characters. */
+export function fitted(text: string, characters: number): string {
+  const room = Math.max(Math.floor(characters), 1);
+  return text.length <= room ? text : `${text.slice(0, Math.max(room - 1, 1))}…`;
+}
