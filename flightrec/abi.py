@@ -34,7 +34,6 @@ class Status(IntEnum):
 
     OK = 0
     UNKNOWN = 1
-    ENABLED = 2
     CONFLICT = 3
     ENDED = 4
     BROKEN = 5

@@ -16,7 +16,6 @@ from typing import Any
 from flightrec import abi, elf
 from flightrec.abi import Status
 from flightrec.errors import (
-    AlreadyEnabledError,
     BridgeError,
     FlightRecorderError,
     ForkedProcessError,
@@ -92,10 +91,6 @@ class Library:
 def error_for(name: str, status: int, error: abi.Error) -> FlightRecorderError:
     """Return the exception that stands for a status of the bridge."""
     text = error.text.decode(errors="replace")
-    if status == Status.ENABLED:
-        return AlreadyEnabledError(
-            f"cannot start: {text}. A Go runtime has one tracer: stop the other recorder first."
-        )
     if status == Status.CONFLICT:
         return TracingConflictError(
             f"the Go runtime's tracer is not ours to use: {text}. A Go runtime has one tracer, and "

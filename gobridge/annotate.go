@@ -16,20 +16,6 @@ type task struct {
 	*trace.Task
 }
 
-// keep adds an entry under a number of the caller's choice, or returns the one that is there.
-func (r *registry[T]) keep(number uint64, value T) (kept T, added bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if there, ok := r.entries[number]; ok {
-		return there, false
-	}
-	if r.entries == nil {
-		r.entries = make(map[uint64]T)
-	}
-	r.entries[number] = value
-	return value, true
-}
-
 // taskContext returns the context of a task, and for 0 or a task that has ended the one of no task.
 func taskContext(number uint64) context.Context {
 	if t, ok := tasks.get(number); ok && t.ctx != nil {

@@ -1,34 +1,11 @@
 #include "news.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <time.h>
 
-#ifdef _WIN32
-#include <windows.h>
-static SRWLOCK lock = SRWLOCK_INIT;
-static CONDITION_VARIABLE filled = CONDITION_VARIABLE_INIT;
-static void acquire(void) { AcquireSRWLockExclusive(&lock); }
-static void release(void) { ReleaseSRWLockExclusive(&lock); }
-static void signal_filled(void) { WakeAllConditionVariable(&filled); }
-/* Returns 0 once the deadline, in ms of GetTickCount64, has passed; there is none below 0. */
-static int wait_filled(int64_t deadline) {
-    DWORD left = INFINITE;
-    if (deadline >= 0) {
-        int64_t now = (int64_t)GetTickCount64();
-        left = deadline > now ? (DWORD)(deadline - now) : 0;
-    }
-    return SleepConditionVariableSRW(&filled, &lock, left, 0) != 0;
-}
-static int64_t deadline_after(int64_t timeout_ns) {
-    return timeout_ns < 0 ? -1 : (int64_t)GetTickCount64() + timeout_ns / 1000000;
-}
-#else
-#include <pthread.h>
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t filled = PTHREAD_COND_INITIALIZER;
-static void acquire(void) { pthread_mutex_lock(&lock); }
-static void release(void) { pthread_mutex_unlock(&lock); }
-static void signal_filled(void) { pthread_cond_broadcast(&filled); }
 
 static int64_t deadline_after(int64_t timeout_ns) {
     struct timespec now;
@@ -43,7 +20,6 @@ static int wait_filled(int64_t deadline) {
     struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
     return pthread_cond_timedwait(&filled, &lock, &until) != ETIMEDOUT;
 }
-#endif
 
 #define CAPACITY 256
 
@@ -52,23 +28,23 @@ static size_t first, count;
 static uint64_t dropped, wakes;
 
 int flightrec_news_put(const flightrec_news *news) {
-    acquire();
+    pthread_mutex_lock(&lock);
     int taken = count < CAPACITY;
     if (taken) {
         queue[(first + count) % CAPACITY] = *news;
         count++;
-        signal_filled();
+        pthread_cond_broadcast(&filled);
     } else {
         dropped++;
     }
-    release();
+    pthread_mutex_unlock(&lock);
     return taken;
 }
 
 int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *lost) {
     int64_t deadline = deadline_after(timeout_ns);
     int32_t status = FLIGHTREC_OK;
-    acquire();
+    pthread_mutex_lock(&lock);
     uint64_t before = wakes;
     while (count == 0 && status == FLIGHTREC_OK) {
         if (wakes != before) {
@@ -83,13 +59,13 @@ int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *
         count--;
     }
     *lost = dropped;
-    release();
+    pthread_mutex_unlock(&lock);
     return status;
 }
 
 void flightrec_news_wake(void) {
-    acquire();
+    pthread_mutex_lock(&lock);
     wakes++;
-    signal_filled();
-    release();
+    pthread_cond_broadcast(&filled);
+    pthread_mutex_unlock(&lock);
 }

@@ -2,23 +2,25 @@ package gobridge
 
 import "sync"
 
-// A registry hands out handles: small numbers, never Go pointers, that are not used again. It is safe
-// for concurrent use.
+// A registry has entries by numbers that the caller chooses, and uses once. It is safe for concurrent
+// use.
 type registry[T any] struct {
 	mu      sync.Mutex
-	last    uint64
 	entries map[uint64]T
 }
 
-func (r *registry[T]) add(value T) uint64 {
+// keep adds an entry under a number of the caller's choice, or returns the one that is there.
+func (r *registry[T]) keep(number uint64, value T) (kept T, added bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if there, ok := r.entries[number]; ok {
+		return there, false
+	}
 	if r.entries == nil {
 		r.entries = make(map[uint64]T)
 	}
-	r.last++
-	r.entries[r.last] = value
-	return r.last
+	r.entries[number] = value
+	return value, true
 }
 
 func (r *registry[T]) get(handle uint64) (value T, ok bool) {

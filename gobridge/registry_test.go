@@ -7,9 +7,14 @@ import (
 
 func TestRegistry(t *testing.T) {
 	var r registry[string]
-	a, b := r.add("a"), r.add("b")
-	if a == 0 || b == 0 || a == b {
-		t.Errorf("handles %d and %d", a, b)
+	const a, b = 7, 1 << 63
+	for number, value := range map[uint64]string{a: "a", b: "b"} {
+		if got, added := r.keep(number, value); !added || got != value {
+			t.Errorf("keep: %q, %v", got, added)
+		}
+	}
+	if got, added := r.keep(a, "c"); added || got != "a" {
+		t.Errorf("keep where there is an entry: %q, %v", got, added)
 	}
 	if got, ok := r.get(a); !ok || got != "a" {
 		t.Errorf("get: %q, %v", got, ok)
@@ -18,35 +23,33 @@ func TestRegistry(t *testing.T) {
 		t.Errorf("take: %q, %v", got, ok)
 	}
 	if _, ok := r.get(a); ok {
-		t.Error("a handle that was taken is still there")
+		t.Error("an entry that was taken is still there")
 	}
 	if _, ok := r.take(a); ok {
-		t.Error("a handle was taken twice")
+		t.Error("an entry was taken twice")
 	}
-	if c := r.add("c"); c == a || c == b {
-		t.Error("a handle was used again")
-	}
-	if r.len() != 2 {
+	if r.len() != 1 {
 		t.Errorf("%d entries", r.len())
 	}
 	if _, ok := r.get(0); ok {
-		t.Error("handle 0 is something")
+		t.Error("number 0 is something")
 	}
 }
 
 func TestRegistryConcurrently(t *testing.T) {
-	var r registry[int]
+	var r registry[uint64]
 	var all sync.WaitGroup
-	for range 8 {
+	for thread := range uint64(8) {
 		all.Add(1)
 		go func() {
 			defer all.Done()
-			for i := range 500 {
-				handle := r.add(i)
-				if got, ok := r.get(handle); !ok || got != i {
-					t.Error("a handle is another's")
+			for i := range uint64(500) {
+				number := 500*thread + i
+				r.keep(number, i)
+				if got, ok := r.get(number); !ok || got != i {
+					t.Error("an entry is another's")
 				}
-				r.take(handle)
+				r.take(number)
 			}
 		}()
 	}

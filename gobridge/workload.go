@@ -102,7 +102,11 @@ func startWorkload(number uint64, name string, args json.RawMessage, task uint64
 	}
 	ctx, cancel := context.WithCancel(taskContext(task))
 	e := &execution{cancel: cancel}
-	if number == 0 || !executions.put(number, e) {
+	added := false
+	if number != 0 {
+		_, added = executions.keep(number, e)
+	}
+	if !added {
 		cancel()
 		return fmt.Errorf("workload number %d is taken, or 0", number)
 	}
@@ -115,20 +119,6 @@ func startWorkload(number uint64, name string, args json.RawMessage, task uint64
 		e.run(ctx, workload, args)
 	}()
 	return nil
-}
-
-// put adds an entry under a handle of the caller's; it is false if there is one already.
-func (r *registry[T]) put(handle uint64, value T) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if _, taken := r.entries[handle]; taken {
-		return false
-	}
-	if r.entries == nil {
-		r.entries = make(map[uint64]T)
-	}
-	r.entries[handle] = value
-	return true
 }
 
 func (e *execution) run(ctx context.Context, workload Workload, args json.RawMessage) {

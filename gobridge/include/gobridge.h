@@ -32,7 +32,6 @@ extern "C" {
 typedef enum {
     FLIGHTREC_OK = 0,
     FLIGHTREC_UNKNOWN = 1,   /* no such handle, workload or generation */
-    FLIGHTREC_ENABLED = 2,   /* not in use */
     FLIGHTREC_CONFLICT = 3,  /* someone else traces this runtime, or stopped our trace */
     FLIGHTREC_ENDED = 4,     /* the session has ended */
     FLIGHTREC_BROKEN = 5,    /* the runtime's stream is not a trace; offset and generation say where */
