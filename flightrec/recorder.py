@@ -47,7 +47,7 @@ _ATTEMPTS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecorderStats:
-    """What a recorder has and has done since it was started. Sizes are in bytes.
+    """A recorder's counters since it was started. Sizes are in bytes.
 
     ``total_bytes`` to ``overhead_bytes`` are the tracer's, which all recorders of a runtime share:
     since the first of those that run was started.
@@ -56,27 +56,27 @@ class RecorderStats:
     enabled: bool = False
     generations: int = 0  #: complete ones in the ring
     window_bytes: int = 0  #: ring and active generation together
-    peak_window_bytes: int = 0  #: the most that this has been
-    ceiling_bytes: int = 0  #: what it is kept below; 0 for no ceiling
+    peak_window_bytes: int = 0  #: the maximum of that
+    ceiling_bytes: int = 0  #: the limit of the window; 0 for none
     over_ceiling_generations: int = 0  #: completed while the window exceeded its ceiling
     ring_bytes: int = 0  #: of the complete generations
-    queued_bytes: int = 0  #: of those that Python has not been told of yet
-    active_bytes: int = 0  #: of the active generation, as far as the bridge has it
+    queued_bytes: int = 0  #: of those that Python has not received yet
+    active_bytes: int = 0  #: of the active generation, received so far
     oldest_ns: int | None = None  #: time of the oldest batch in the ring, ns on the trace clock
-    age_ns: int = 0  #: how far the ring reaches back from now, in ns; 0 if it is empty
+    age_ns: int = 0  #: how far the ring reaches back, in ns; 0 if it is empty
     total_bytes: int = 0  #: written by the tracer
     total_batches: int = 0
     total_generations: int = 0  #: completed
-    early_advances: int = 0  #: generations that were ended early for their size
-    advance_bytes: int = 0  #: the size at which they are, now; 0 for never
-    overhead_bytes: int = 0  #: what a generation grows by after that: goroutines, stacks, strings
-    dropped_generations: int = 0  #: evicted before Python was told of them, or too large (strict)
+    early_advances: int = 0  #: generations ended early because of their size
+    advance_bytes: int = 0  #: the size at which that happens now; 0 for never
+    overhead_bytes: int = 0  #: what a generation still grows by: goroutines, stacks, strings
+    dropped_generations: int = 0  #: evicted before Python received them, or too large (strict)
     deliveries: int = 0  #: calls from the bridge into Python
-    native_bytes: int = 0  #: memory that the bridge has, for snapshots and reuse as well
+    native_bytes: int = 0  #: the bridge's memory, including snapshots and idle blocks
 
     @property
     def over_ceiling_bytes(self) -> int:
-        """By how much the window exceeded its ceiling at most: for the sake of one generation."""
+        """By how much the window exceeded its ceiling at most, to keep one generation."""
         return max(self.peak_window_bytes - self.ceiling_bytes, 0) if self.ceiling_bytes else 0
 
 
@@ -87,36 +87,36 @@ _COUNTED = {each.name for each in fields(RecorderStats)} & {
 
 
 class FlightRecorder(Steering):
-    """Keeps the last seconds of a Go runtime's execution trace, to be written when needed.
+    """Keeps the last seconds of a Go runtime's execution trace in memory.
 
-    The model is Go's ``runtime/trace.FlightRecorder``, with its semantics, and these differences:
-    the window has a ceiling, every error has a type, batches of experiments are kept, and several
-    recorders can record one runtime: they share its tracer, and the generations that it writes.
+    It works like Go's ``runtime/trace.FlightRecorder``, with these differences: the window has a
+    ceiling, every error has a type, batches of experiments are kept, and several recorders can
+    record one runtime. They share its tracer and the generations that it writes.
 
     All methods may be called from any thread. As a context manager it starts and stops. Waits end
     at their timeout and at Ctrl-C. A signal handler may take a :meth:`snapshot`; starting, stopping
     and :meth:`write_to` are not for signal handlers, which may have interrupted one of them.
 
     :param runtime: from :func:`flightrec.load`; by default what that returns.
-    :param min_age: seconds that the window reaches back at least, if ``max_bytes`` allows.
+    :param min_age: how far the window reaches back at least, in seconds, if ``max_bytes`` allows.
     :param max_bytes: the size of the window. Ring and active generation together stay below 1.25
-        times this, or 5 MiB if that is more. The newest complete generation always stays: where one
-        generation does not fit, with very many goroutines, it exceeds that, and :meth:`stats` says
-        by how much.
-    :param strict: nothing exceeds that ceiling: a generation that does not fit is lost, and counted
-        in :meth:`stats`; a snapshot may then find nothing.
+        times this, or 5 MiB if that is more. The newest complete generation always stays: if it
+        does not fit, as with very many goroutines, the window exceeds its ceiling, and
+        :meth:`stats` says by how much.
+    :param strict: never exceed that ceiling: a generation that does not fit is lost, and counted in
+        :meth:`stats`; a snapshot may then find nothing.
     :param experiments: ``("allocfree",)`` records the runtime's AllocFree experiment as well
-        (every allocation and free; Go 1.23 and later). To switch it on, GODEBUG is changed in the
-        process's environment while :meth:`start` runs.
+        (every allocation and free; Go 1.23 and later). While :meth:`start` runs, GODEBUG is changed
+        in the process's environment to switch it on.
     :param policy: which generations to keep; :func:`flightrec.ring.retain` by default. It is
         called on the delivery thread with each complete generation.
     :param pacing: ``"size"`` ends generations early, so that the window has several; ``"runtime"``
-        leaves it to the Go runtime, about once a second. There is no ceiling then: with the default
-        policy the window is the one of Go's own flight recorder.
+        leaves that to the Go runtime, which does it about once a second. Then there is no ceiling:
+        with the default policy the window is that of Go's own flight recorder.
     :param storage: where the ring is kept: ``"native"`` in the bridge's memory; ``"python"`` as
-        Python bytes, parsed in Python, which is slower and holds the GIL for each batch: to study a
-        flight recorder, or to change one. It keeps less of the window, and may exceed the ceiling
-        while Python is busy: evicting from the ring needs the GIL.
+        Python bytes, parsed in Python, which is slower and holds the GIL for each batch. It is for
+        studying or changing a flight recorder. It keeps less of the window, and may exceed the
+        ceiling while Python is busy, because evicting from the ring needs the GIL.
     :raises ValueError: an age or a size out of range, or an unknown experiment, pacing or storage.
     :raises TypeError: an argument of another type.
     """
@@ -166,22 +166,22 @@ class FlightRecorder(Steering):
 
     @property
     def enabled(self) -> bool:
-        """Whether it was started and not stopped. In a forked child it is not."""
+        """Whether it was started and not stopped. False in a forked child."""
         recording = self._recording
         return recording is not None and recording.started and not is_forked()
 
     @property
     def min_age(self) -> float:
-        """The age of the window in seconds, from the next start on."""
+        """The age of the window in seconds; changes take effect at the next start."""
         return self._min_age
 
     @property
     def max_bytes(self) -> int:
-        """The size of the window, from the next start on."""
+        """The size of the window in bytes; changes take effect at the next start."""
         return self._max_bytes
 
     def set_period(self, seconds: float) -> None:
-        """Set the age of the window; it counts from the next :meth:`start`.
+        """Set the age of the window, for the next :meth:`start`.
 
         :raises ValueError: it is not positive, not finite, or more than 285 years.
         :raises TypeError: it is not a number.
@@ -189,7 +189,7 @@ class FlightRecorder(Steering):
         self._min_age = _seconds("min_age", seconds)
 
     def set_size(self, nbytes: int) -> None:
-        """Set the size of the window; it counts from the next :meth:`start`.
+        """Set the size of the window, for the next :meth:`start`.
 
         :raises ValueError: it is not positive, or more than 2**60.
         :raises TypeError: it is not a whole number.
@@ -207,7 +207,7 @@ class FlightRecorder(Steering):
     def start(self) -> None:
         """Start recording.
 
-        :raises AlreadyEnabledError: it is started.
+        :raises AlreadyEnabledError: it is already started.
         :raises TracingConflictError: someone else traces the Go runtime, or a recorder without the
             experiment that this one wants. Nothing is left started.
         :raises ForkedProcessError: the library was loaded before a fork.
@@ -293,19 +293,19 @@ class FlightRecorder(Steering):
     ) -> int:
         """Write the window as a trace, up to now, to a path or a binary file object.
 
-        A path gets the whole trace or keeps what it had. Recording goes on.
+        A path gets the whole trace, or stays as it was. Recording goes on.
 
-        :param last: only as many of the newest generations as reach back this many seconds.
-        :param flush: False leaves out what the runtime has not handed over, which is up to a
-            second, and needs nothing of it: for a runtime that is stuck.
+        :param last: only the newest generations that reach back this many seconds.
+        :param flush: False leaves out what the runtime still has in its buffers, up to a second. It
+            needs nothing from the runtime, so it works while that is stuck.
         :param timeout: how many seconds the flush may take.
         :returns: the bytes written.
         :raises NotEnabledError: it is not started.
         :raises SnapshotActiveError: another ``write_to`` is in progress; use its result.
         :raises TimeoutError: the flush takes too long.
         :raises OSError: it cannot be written; of a path nothing is left behind.
-        :raises EmptySnapshotError: there is nothing to write yet; a path keeps what it had.
-        :raises FlightRecorderError: the recording has ended for this error.
+        :raises EmptySnapshotError: there is nothing to write yet; a path stays as it was.
+        :raises FlightRecorderError: the error that ended the recording.
         """
         recording = self._started()
         if self._writing.locked():
@@ -337,7 +337,7 @@ class FlightRecorder(Steering):
     ) -> Snapshot:
         """Take a :meth:`snapshot` while the event loop of ``asyncio`` goes on.
 
-        The parameters and errors are the same. Cancelling it lets go of the snapshot.
+        The parameters and errors are the same. Cancelling it releases the snapshot.
         """
         from flightrec import aio  # asyncio takes its time to import
 
@@ -419,7 +419,7 @@ class FlightRecorder(Steering):
         return Snapshot(hold, taken_ns=now_ns)
 
     def stats(self) -> RecorderStats:
-        """Return what the recorder has and has done; after a stop, as it was then.
+        """Return the recorder's counters; after a stop, the last ones.
 
         Does not enter Go.
         """

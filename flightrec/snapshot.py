@@ -13,9 +13,9 @@ __all__ = ["Snapshot"]
 class Snapshot:
     """The trace in a recorder's window when it was taken.
 
-    Immutable, and independent of the recorder: it stays valid when that goes on or stops. It
-    refers to the recorder's memory and copies nothing; the memory is freed when the last snapshot
-    and the ring have let go. Safe to use from any thread.
+    Immutable, and independent of the recorder: it stays valid while that goes on or stops. It
+    shares the recorder's memory instead of copying it; a generation's memory is freed when the ring
+    and all snapshots have released it. Safe to use from any thread.
     """
 
     __slots__ = ("__weakref__", "_hold", "_taken_ns")
@@ -58,7 +58,7 @@ class Snapshot:
     def save(self, path: str | os.PathLike[str]) -> int:
         """Write the trace to a file and return the bytes written.
 
-        Atomic: the path has the whole trace or what it had before.
+        Atomic: the path gets the whole trace, or stays as it was.
 
         :raises OSError: it cannot be written; nothing is left behind.
         """
@@ -68,8 +68,8 @@ class Snapshot:
         """Write the trace to a path, as :meth:`save` does, or to a binary file object.
 
         :returns: the bytes written.
-        :raises OSError: it cannot be written, or the file writes short. A file object raises what
-            it likes, and may be left with part of the trace.
+        :raises OSError: it cannot be written, or the file writes short. A file object may
+            raise anything, and may be left with part of the trace.
         """
         if isinstance(file, (str, os.PathLike)):
             return self.save(file)

@@ -1,6 +1,6 @@
 """The command line. One module a command, each with ``configure(subparsers)`` and ``run(args)``.
 
-Exit codes: 0 done; 1 the thing checked is not so; 2 wrong usage or environment.
+Exit codes: 0: done. 1: the check failed. 2: wrong usage or environment.
 """
 
 from __future__ import annotations
@@ -112,7 +112,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="flightrec",
         description="A flight recorder for a real Go runtime inside a Python process.",
-        epilog="Exit codes: 0 done, 1 the thing checked is not so, 2 wrong usage or environment.",
+        epilog="Exit codes: 0: done. 1: the check failed. 2: wrong usage or environment.",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"flightrec {__version__}")

@@ -1,4 +1,4 @@
-"""``flightrec diff``: what changed between two traces, or two stretches of one."""
+"""``flightrec diff``: compare two traces, or two stretches of one."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "diff",
-        help="what changed between two traces, or two stretches of one",
+        help="compare two traces, or two stretches of one",
         description="Compare two traces: tasks, regions, scheduling, time by start function and "
         "state, waits and syscalls by place, pauses and GC. Totals are per second of each window, "
         "so that windows of different lengths can be compared; what changed most comes first. "
@@ -76,7 +76,7 @@ def configure(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--b", dest="span_b", type=_span, metavar="TIME..TIME", help="only this stretch of B"
     )
-    parser.add_argument("--all", action="store_true", help="show what hardly changed too")
+    parser.add_argument("--all", action="store_true", help="also show what hardly changed")
     parser.add_argument("--json", action="store_true", help="one JSON object; times in ns")
     parser.set_defaults(run=run)
 

@@ -30,7 +30,7 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "doctor",
-        help="Go, C compiler, library, platform: what works here and what does not",
+        help="check Go, C compiler, library and platform",
         description="Check what flightrec needs. Exit code 1 if it cannot record here; building Go "
         "packages and validating traces need a Go toolchain, recording does not.",
     )

@@ -1,4 +1,4 @@
-"""``flightrec dump``: a snapshot of a running process, also of one whose Go runtime hangs."""
+"""``flightrec dump``: take a snapshot of a running process, even if its Go runtime hangs."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "dump",
-        help="a snapshot of a running process",
-        description="Write a snapshot of a running process's recorder. It needs no answer from the "
-        "Go runtime: of one that hangs, all but the newest events are written. The file is yours, "
+        help="take a snapshot of a running process",
+        description="Write a snapshot of a running process's recorder. This works even if the "
+        "Go runtime hangs: then only the newest events are missing. The file belongs to you, "
         "wherever the process runs.",
     )
     parser.add_argument("pid", metavar="PID", type=int)
@@ -38,18 +38,21 @@ def configure(subparsers: Subparsers) -> None:
         "-o", "--output", metavar="FILE", help="where (default: PID.trace); - is standard output"
     )
     parser.add_argument(
-        "--last", type=duration, metavar="TIME", help="only so much of the window's end"
+        "--last",
+        type=duration,
+        metavar="TIME",
+        help="only the newest part of the window, of this length",
     )
     parser.add_argument(
-        "--tail", type=duration, metavar="TIME", help="record so long from now, then write"
+        "--tail", type=duration, metavar="TIME", help="keep recording for this long, then write"
     )
-    parser.add_argument("--reason", metavar="TEXT", help="for the metadata")
+    parser.add_argument("--reason", metavar="TEXT", help="recorded in the metadata")
     parser.add_argument(
         "--metadata",
         action="store_true",
         help="also write FILE's metadata beside it, as JSON: times, versions, Python stacks",
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
     parser.set_defaults(run=run)
 
 

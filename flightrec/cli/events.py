@@ -66,9 +66,9 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "events",
-        help="a trace's events, in order",
+        help="print a trace's events, in order",
         description="Print a trace's events in order, one a line: the time since the first one, "
-        "then the event as `go tool trace -d=parsed` words it. Exit code 1 if the trace is not "
+        "then the event as `go tool trace -d=parsed` prints it. Exit code 1 if the trace is not "
         "valid, after the events before.",
     )
     parser.add_argument("file", metavar="FILE")

@@ -28,11 +28,11 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "export",
-        help="a trace for Perfetto, SQLite, JSON lines, CSV or Parquet",
+        help="export a trace to Perfetto, SQLite, JSON lines, CSV or Parquet",
         description="Write a trace in another tool's format. Perfetto's is for ui.perfetto.dev; "
         "the others have the tables of docs/tables.md: SQLite one database, JSON lines one file, "
         "CSV and Parquet a folder with a file for each table (Parquet needs pyarrow). Exit code 1 "
-        "if the trace is not valid; what comes before the broken place is written all the same.",
+        "if the trace is not valid; everything before the broken place is still written.",
     )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("--format", choices=tuple(_ENDINGS), required=True, help="which format")
@@ -46,7 +46,7 @@ def configure(subparsers: Subparsers) -> None:
     parser.add_argument(
         "--events",
         action="store_true",
-        help="also the table of all events, which is large (not for Perfetto)",
+        help="also write the table of all events, which is large (not for Perfetto)",
     )
     parser.set_defaults(run=run)
 

@@ -31,7 +31,7 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
         "--trace-rotate",
         type=_limit,
         metavar="SIZE|TIME",
-        help="begin another file of it after so much (100MiB, 10s): FILE, FILE-0002, …",
+        help="start a new file after this size or time (100MiB, 10s): FILE, FILE-0002, …",
     )
 
 

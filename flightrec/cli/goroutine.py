@@ -30,10 +30,10 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "goroutine",
-        help="one goroutine's life: its states, why it stopped, who woke it",
+        help="show one goroutine's life: its states, why it stopped, who woke it",
         description="Print a goroutine's life as a timeline: since when and how long it ran, was "
         "ready, waited or was in a syscall, why and where it stopped, who woke it, and its tasks, "
-        "regions and logs. Where it did very much, short stretches are put together. Exit code 1 "
+        "regions and logs. If there are very many stretches, short ones are merged. Exit code 1 "
         "if there is no such goroutine, or the trace is not valid.",
     )
     parser.add_argument("file", metavar="FILE")

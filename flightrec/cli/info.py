@@ -16,10 +16,10 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "info",
-        help="what is odd in a trace, and what is in it",
+        help="show what is unusual in a trace, and a summary",
         description="Summarise a trace on one screen: first what took far longer than others of "
         "its kind, then tasks, goroutines, where they blocked, GC and pauses. Exit code 1 if it is "
-        "not valid; what comes before the broken place is summarised all the same.",
+        "not valid; everything before the broken place is still summarised.",
     )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument(

@@ -39,7 +39,8 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=godebug_setting,
         metavar="KEY=VALUE",
-        help="a GODEBUG setting to build in, for what can be set at process start only, such as "
+        help="a GODEBUG setting to build in, for settings that are read only at process start, "
+        "such as "
         "traceadvanceperiod=100000000 (ns); may be repeated",
     )
     parser.add_argument(

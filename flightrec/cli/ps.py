@@ -19,7 +19,7 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "ps",
-        help="which processes have a recorder that can be asked",
+        help="list processes that are being recorded",
         description="List this user's processes that record and listen: those started by "
         "`flightrec run`, and Python programs that called recorder.listen().",
     )

@@ -1,4 +1,4 @@
-"""``flightrec redact``: the same trace without the program's names, to share."""
+"""``flightrec redact``: remove the program's names from a trace, to share it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "redact",
-        help="the same trace without the program's names, to share",
-        description="Write a trace anew with words in place of the program's functions and files, "
+        help="remove the program's names from a trace, to share it",
+        description="Write a copy of a trace with placeholder words for the program's "
+        "functions and files, "
         "the names of its tasks, regions and types, and its log messages; the same text becomes "
-        "the same word. What is the standard library's stays, and so do times, ids and line "
+        "the same word. Names of the standard library stay, and so do times, ids and line "
         "numbers. The result is a valid trace with the same numbers.",
     )
     parser.add_argument("file", metavar="FILE")
@@ -32,7 +33,7 @@ def configure(subparsers: Subparsers) -> None:
         metavar="CLASS,…",
         action="append",
         default=[],
-        help="what stays as it is: functions, files, tasks, regions, categories, messages, types, "
+        help="what to keep: functions, files, tasks, regions, categories, messages, types, "
         "threads (their names)",
     )
     parser.set_defaults(run=run)

@@ -21,8 +21,8 @@ def configure(subparsers: Subparsers) -> None:
         "report",
         help="a trace as one HTML file that any browser opens",
         description="Write a trace as one HTML file: what happened, a timeline, and tables. It "
-        "needs no server, no network and no Go. Exit code 1 if the trace is not valid; what comes "
-        "before the broken place is in the report all the same.",
+        "needs no server, no network and no Go. Exit code 1 if the trace is not valid; the "
+        "report still has everything before the broken place.",
     )
     parser.add_argument("file", metavar="FILE")
     parser.add_argument(

@@ -67,8 +67,8 @@ def configure(subparsers: Subparsers) -> None:
         type=dump_signal,
         default="SIGUSR1",
         metavar="SIGNAL",
-        help="the signal that asks for a snapshot while the program runs (default: SIGUSR1), for a "
-        "program that uses SIGUSR1 itself; none: no signal",
+        help="the signal that asks for a snapshot while the program runs (default: SIGUSR1), "
+        "for programs that use SIGUSR1 themselves; none: no signal",
     )
     parser.add_argument(
         "--workload", metavar="NAME", help="which workload of the library (default: main)"
@@ -85,7 +85,7 @@ def configure(subparsers: Subparsers) -> None:
         action="store_true",
         help="show a status line for a program too; only if its standard output goes elsewhere",
     )
-    parser.add_argument("-q", "--quiet", action="store_true", help="say nothing but errors")
+    parser.add_argument("-q", "--quiet", action="store_true", help="print only errors")
     add_trace_options(parser)
     add_rule_options(parser)
     add_build_options(parser)

@@ -1,4 +1,4 @@
-"""``flightrec sql``: questions to traces, in SQL."""
+"""``flightrec sql``: query traces in SQL."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "sql",
-        help="questions to traces, in SQL",
+        help="query traces in SQL",
         description="Run an SQL statement over traces, or ask for statements at a prompt. The "
         "tables and views are those of docs/tables.md; only what a statement needs is read. Files "
-        "that cannot be read are skipped. Exit code 1: one was skipped, or read in part only.",
+        "that cannot be read are skipped. Exit code 1: one was skipped, or read only in part.",
         epilog="Example: flightrec sql s.trace 'SELECT * FROM blocking_by_stack "
         "ORDER BY total_ns DESC LIMIT 5'",
     )

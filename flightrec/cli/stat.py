@@ -22,7 +22,7 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "stat",
-        help="a running recorder's window, and why each of its rules did or did not fire",
+        help="show a running recorder's window, and why each rule did or did not fire",
         description="Show the window of a running process's recorder, and for each rule whether it "
         "is armed, its last value, how often it fired, and what was in the way.",
     )
@@ -33,7 +33,7 @@ def configure(subparsers: Subparsers) -> None:
         nargs="?",
         const=1.0,
         metavar="TIME",
-        help="again and again, every TIME (default: 1s), until Ctrl-C or the process ends",
+        help="repeat every TIME (default: 1s), until Ctrl-C or the process ends",
     )
     parser.add_argument("--json", action="store_true", help="as JSON; with --watch one a line")
     parser.set_defaults(run=run)

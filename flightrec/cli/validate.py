@@ -23,7 +23,7 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "validate",
-        help="is it a valid trace? says where not",
+        help="check whether a trace is valid, and if not, where",
         description="Read a whole trace with flightrec's own reader, which is as strict as Go's. "
         "Exit code 1 if the trace is not valid, or if --with-go is given and Go disagrees.",
     )

@@ -49,13 +49,13 @@ def add_rule_options(parser: argparse.ArgumentParser) -> None:
         "--tail",
         type=delay,
         metavar="TIME",
-        help="record so long after a rule of --when fired, then save",
+        help="keep recording this long after a --when rule fires, then save",
     )
     group.add_argument(
         "--arm-after",
         type=delay,
         metavar="TIME",
-        help="rules of --when are silent until the window reaches back so far (default: --min-age)",
+        help="--when rules do not fire until the window reaches back this far (default: --min-age)",
     )
     group.add_argument(
         "--min-interval", type=delay, metavar="TIME", help="between two of them (default: 1s)"

@@ -20,13 +20,13 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "why",
-        help="why something was slow: its critical path and the cause",
+        help="explain why something was slow: its critical path and the cause",
         description="Explain why something took as long as it did: where its time went, who ended "
         "each of its waits, and what that one did meanwhile. Without options it explains what "
         "stands out: the slowest task against the others of its name, else the longest wait, "
         "delay or stop-the-world against its kind.",
-        epilog="Exit codes: 0 explained, or nothing stands out; 1 the trace is not valid, or has "
-        "not what was asked for; 2 wrong usage or environment.",
+        epilog="Exit codes: 0 explained, or nothing stands out; 1 the trace is not valid, or "
+        "does not have what was asked for; 2 wrong usage or environment.",
     )
     parser.add_argument("file", metavar="FILE")
     what = parser.add_mutually_exclusive_group()

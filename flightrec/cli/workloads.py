@@ -21,7 +21,7 @@ def configure(subparsers: Subparsers) -> None:
     """Add the command."""
     parser = subparsers.add_parser(
         "workloads",
-        help="what can be run by name, with arguments, types and defaults",
+        help="list what can be run by name, with arguments, types and defaults",
         description="List the workloads of a library that flightrec has built, or the bundled "
         "ones, with their arguments: `flightrec run NAME KEY=VALUE …`.",
     )

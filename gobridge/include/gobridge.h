@@ -8,8 +8,8 @@
  *   - Every function may be called from any thread, unless it says otherwise. None may be called
  *     in a child process after fork: the Go runtime has no threads there, and most would hang.
  *   - Functions that can fail return a flightrec_status. On anything but FLIGHTREC_OK they fill
- *     *error, which the caller owns and which may be NULL. No Go panic passes through a function:
- *     it becomes FLIGHTREC_PANIC, with the Go stack in the text.
+ *     *error, which the caller owns and which may be NULL. A Go panic never leaves a function: it
+ *     becomes FLIGHTREC_PANIC, with the Go stack in the text.
  *   - Texts are UTF-8. Those passed in are read during the call only. Those passed out go into a
  *     buffer that the caller owns: *length is set to the length of the text, and if that is more
  *     than capacity, nothing is written and the result is FLIGHTREC_SHORT.
@@ -215,12 +215,12 @@ uint64_t flightrec_generation_count(void);
 /* The names of the registered workloads, as a JSON array of strings. */
 int32_t flightrec_workload_names(char *text, size_t capacity, size_t *length);
 
-/* What is known of the registered workloads, as a JSON array of
+/* The registered workloads, as a JSON array of
  * {"name", "summary", "arguments": null or [{"name", "type", "default", "help"}]}. */
 int32_t flightrec_workload_describe(char *text, size_t capacity, size_t *length);
 
-/* Finds out whether a workload would refuse arguments, and runs nothing.
- * FLIGHTREC_ERROR: it would; the text says why.
+/* Checks whether a workload accepts arguments, without running it.
+ * FLIGHTREC_ERROR: it does not; the text says why.
  * FLIGHTREC_UNKNOWN: no such workload. */
 int32_t flightrec_workload_check(flightrec_text name, flightrec_text arguments,
                                  flightrec_error *error);
@@ -232,7 +232,7 @@ int32_t flightrec_workload_check(flightrec_text name, flightrec_text arguments,
 int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t task,
                                  uint64_t workload, flightrec_error *error);
 
-/* Cancels its context. Whether and when it returns is the workload's affair. */
+/* Cancels its context. Whether and when it returns is up to the workload. */
 int32_t flightrec_workload_cancel(uint64_t workload, flightrec_error *error);
 
 /* Waits for some workload to finish and says which; each is named once.
@@ -263,7 +263,7 @@ uint64_t flightrec_workload_count(void);
  * the hooks into the Go runtime. */
 int32_t flightrec_departure_watch(int32_t as_program, int64_t limit_ns);
 
-/* Takes flightrec_departure_watch back. */
+/* Undoes flightrec_departure_watch. */
 int32_t flightrec_departure_unwatch(void);
 
 /* Waits for such a goroutine and holds it: *panics is 0 for os.Exit, of which *code is the status.
@@ -335,10 +335,10 @@ typedef struct {
     char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if need be */
 } flightrec_news;
 
-/* Says what there shall be news of, instead of what was said before. wishes: a JSON object with
+/* Sets what there is to be news of; replaces earlier wishes. wishes: a JSON object with
  * "tasks": whether open tasks are kept, to be listed and timed, and "wishes": an array of objects
- * {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. News is of what one
- * of them fits. At most 256 wait; further ones are dropped. */
+ * {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. There is news of
+ * whatever matches one of them. At most 256 wait; further ones are dropped. */
 int32_t flightrec_news_watch(flightrec_text wishes, flightrec_error *error);
 
 /* Waits for the next. The thread waits in C, and neither holds nor needs any of Go's Ps.
