@@ -24,7 +24,7 @@ def metadata(
     snapshot: Snapshot,
     reasons: Sequence[Mapping[str, Any]],
     *,
-    open_tasks: Sequence[Mapping[str, Any]] | None,
+    open_in_go: Sequence[Mapping[str, Any]] | None,
     flushed: bool,
     arguments: bool = True,
     stats: Any = None,
@@ -35,7 +35,7 @@ def metadata(
     Linux ``time.monotonic_ns()``), or texts in UTC.
 
     :param reasons: what asked for it, first to last; as :func:`moment` makes them.
-    :param open_tasks: tasks that were open in Go then; None where Go did not say.
+    :param open_in_go: tasks and regions that were open in Go then; None where Go did not say.
     :param flushed: whether the newest events are in it.
     :param arguments: whether the program's arguments are told.
     :param stats: the recorder's statistics, if they could be had.
@@ -69,11 +69,25 @@ def metadata(
             "executable": sys.executable,
             "library": os.fspath(runtime.path),
         },
-        "open_tasks": None if open_tasks is None else list(open_tasks),
+        "open_tasks": _of_kind("task", open_in_go),
+        "open_regions": _of_kind("region", open_in_go),
     }
     if arguments:
         facts["program"]["arguments"] = list(sys.argv)
     return facts
+
+
+def _of_kind(
+    kind: str, open_in_go: Sequence[Mapping[str, Any]] | None
+) -> list[dict[str, Any]] | None:
+    if open_in_go is None:
+        return None
+    # A library built before regions were listed names no kind.
+    return [
+        {name: value for name, value in each.items() if name != "kind"}
+        for each in open_in_go
+        if each.get("kind", "task") == kind
+    ]
 
 
 def moment(wall: float, trace_ns: int) -> dict[str, Any]:

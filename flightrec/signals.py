@@ -12,10 +12,11 @@ import contextlib
 import functools
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from typing import ParamSpec, TypeVar
 
-__all__ = ["signals_blocked", "takes_no_signals"]
+__all__ = ["signals_blocked", "signals_of_the_program", "takes_no_signals"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -44,11 +45,38 @@ def signals_blocked() -> Iterator[None]:
 
 
 def takes_no_signals(target: Callable[P, T]) -> Callable[P, T]:
-    """Decorate the function of a thread that runs no code of the user's."""
+    """Decorate the function of a thread of ours.
+
+    What it calls of the user's, it calls in :func:`signals_of_the_program`.
+    """
 
     @functools.wraps(target)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
+        if sys.platform != "win32":
+            _thread.mask = signal.pthread_sigmask(signal.SIG_BLOCK, ())
         with signals_blocked():
             return target(*args, **kwargs)
 
     return run
+
+
+@contextlib.contextmanager
+def signals_of_the_program() -> Iterator[None]:
+    """Unblock, for a ``with`` statement around code of the user's, what a thread of ours blocks.
+
+    The code may start processes, which begin with the signals of their thread blocked. Does nothing
+    on other threads.
+    """
+    mask = getattr(_thread, "mask", None)
+    if sys.platform == "win32" or mask is None:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+#: What a thread of ours had blocked before it blocked all.
+_thread = threading.local()

@@ -380,5 +380,5 @@ func putNews(kind newsKind, name string, start, end int64, status int) bool {
 
 //export flightrec_tasks_open
 func flightrec_tasks_open(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answerJSON(text, capacity, length, func() any { return openTasks.list(1000) })
+	return answerJSON(text, capacity, length, func() any { return listOpen(1000) })
 }

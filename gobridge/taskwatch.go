@@ -41,14 +41,16 @@ func (w *wish) wants(kind newsKind, name string, took int64, status int) bool {
 }
 
 var (
-	wishes    atomic.Pointer[[]wish]
-	openTasks taskTable
-	// watchesTasks is whether tasks are kept while they are open.
-	watchesTasks atomic.Bool
+	wishes      atomic.Pointer[[]wish]
+	openTasks   openTable[openTask]
+	openRegions openTable[openRegion]
+	regionCount atomic.Uint64
+	// watchesOpen is whether tasks and regions are kept while they are open.
+	watchesOpen atomic.Bool
 )
 
 // watchFor sets what Python wants to be told of, instead of what it wanted before. With "tasks", open
-// tasks are kept, to be listed and timed.
+// tasks and regions are kept: tasks to be timed, both to be listed.
 func watchFor(text []byte) error {
 	var wanted struct {
 		Tasks  bool   `json:"tasks"`
@@ -58,9 +60,10 @@ func watchFor(text []byte) error {
 		return err
 	}
 	wishes.Store(&wanted.Wishes)
-	watchesTasks.Store(wanted.Tasks)
+	watchesOpen.Store(wanted.Tasks)
 	if !wanted.Tasks {
 		openTasks.clear()
+		openRegions.clear()
 	}
 	return nil
 }
@@ -81,18 +84,37 @@ func tell(kind newsKind, name string, start, end int64, status int) {
 
 // TaskBegan is for the code that flightrec build puts into runtime/trace: NewTask calls it.
 func TaskBegan(id, parent uint64, name string) {
-	if watchesTasks.Load() {
+	if watchesOpen.Load() {
 		openTasks.add(id, openTask{Parent: parent, Name: name, Start: monotonicNS()})
 	}
 }
 
 // TaskEnded is for the code that flightrec build puts into runtime/trace: Task.End calls it.
 func TaskEnded(id uint64) {
-	if !watchesTasks.Load() {
+	if !watchesOpen.Load() {
 		return
 	}
 	if t, ok := openTasks.take(id); ok {
 		tell(newsTask, t.Name, t.Start, monotonicNS(), noStatus)
+	}
+}
+
+// RegionBegan is for the code that flightrec build puts into runtime/trace: StartRegion and WithRegion
+// call it. The result is RegionEnded's argument; 0 for a region that is not kept.
+func RegionBegan(task uint64, name string) uint64 {
+	if !watchesOpen.Load() {
+		return 0
+	}
+	number := regionCount.Add(1)
+	openRegions.add(number, openRegion{Task: task, Name: name, Start: monotonicNS()})
+	return number
+}
+
+// RegionEnded is for the code that flightrec build puts into runtime/trace: Region.End and WithRegion
+// call it.
+func RegionEnded(number uint64) {
+	if watchesOpen.Load() {
+		openRegions.take(number)
 	}
 }
 
@@ -135,71 +157,100 @@ type openTask struct {
 	Start  int64  `json:"start_ns"`
 }
 
+// An openRegion is a region of runtime/trace that has not ended, of a task or of none (0).
+type openRegion struct {
+	Task  uint64 `json:"task"`
+	Name  string `json:"name"`
+	Start int64  `json:"start_ns"`
+}
+
 const (
-	taskShards   = 64
-	tasksInShard = 1024 // tasks that nobody ends must not grow the table for ever
+	openShards  = 64
+	openInShard = 1024 // what nobody ends must not grow the table for ever
 )
 
-// A taskTable has the open tasks. Goroutines begin and end tasks at a high rate, so it is in parts.
-type taskTable struct {
-	shards [taskShards]struct {
+// An openTable has what is open, by number. Goroutines begin and end tasks at a high rate, so it is in
+// parts.
+type openTable[T any] struct {
+	shards [openShards]struct {
 		sync.Mutex
-		tasks map[uint64]openTask
+		open map[uint64]T
 	}
 	left atomic.Uint64 // out, because there were too many
 }
 
-func (t *taskTable) add(id uint64, task openTask) {
-	s := &t.shards[id%taskShards]
+func (t *openTable[T]) add(number uint64, what T) {
+	s := &t.shards[number%openShards]
 	s.Lock()
 	defer s.Unlock()
-	if s.tasks == nil {
-		s.tasks = map[uint64]openTask{}
+	if s.open == nil {
+		s.open = map[uint64]T{}
 	}
-	if len(s.tasks) >= tasksInShard {
+	if len(s.open) >= openInShard {
 		t.left.Add(1)
 		return
 	}
-	s.tasks[id] = task
+	s.open[number] = what
 }
 
-func (t *taskTable) take(id uint64) (openTask, bool) {
-	s := &t.shards[id%taskShards]
+func (t *openTable[T]) take(number uint64) (T, bool) {
+	s := &t.shards[number%openShards]
 	s.Lock()
 	defer s.Unlock()
-	task, ok := s.tasks[id]
-	delete(s.tasks, id)
-	return task, ok
+	what, ok := s.open[number]
+	delete(s.open, number)
+	return what, ok
 }
 
-func (t *taskTable) clear() {
+func (t *openTable[T]) clear() {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.Lock()
-		s.tasks = nil
+		s.open = nil
 		s.Unlock()
 	}
 }
 
-// A listedTask is an open task with its number, for Python.
-type listedTask struct {
-	ID uint64 `json:"id"`
-	openTask
-}
-
-// list returns the open tasks, at most limit of them, in no order.
-func (t *taskTable) list(limit int) []listedTask {
-	listed := []listedTask{}
+// each calls a function with what is open, in no order, until it returns false.
+func (t *openTable[T]) each(call func(number uint64, what T) bool) {
 	for i := range t.shards {
 		s := &t.shards[i]
 		s.Lock()
-		for id, task := range s.tasks {
-			if len(listed) < limit {
-				listed = append(listed, listedTask{id, task})
+		for number, what := range s.open {
+			if !call(number, what) {
+				s.Unlock()
+				return
 			}
 		}
 		s.Unlock()
 	}
+}
+
+// A listedTask is an open task, for Python.
+type listedTask struct {
+	Kind string `json:"kind"`
+	ID   uint64 `json:"id"`
+	openTask
+}
+
+// A listedRegion is an open region, for Python.
+type listedRegion struct {
+	Kind string `json:"kind"`
+	openRegion
+}
+
+// listOpen returns what is open: at most limit tasks, and as many regions.
+func listOpen(limit int) []any {
+	listed := []any{}
+	openTasks.each(func(number uint64, what openTask) bool {
+		listed = append(listed, listedTask{"task", number, what})
+		return len(listed) < limit
+	})
+	tasks := len(listed)
+	openRegions.each(func(_ uint64, what openRegion) bool {
+		listed = append(listed, listedRegion{"region", what})
+		return len(listed)-tasks < limit
+	})
 	return listed
 }
 

@@ -68,26 +68,62 @@ func TestOpenTasks(t *testing.T) {
 		t.Fatal(err)
 	}
 	TaskBegan(2, 1, "watched")
-	listed := openTasks.list(10)
-	if len(listed) != 1 || listed[0].ID != 2 || listed[0].Parent != 1 || listed[0].Name != "watched" || listed[0].Start == 0 {
+	listed := listOpen(10)
+	if len(listed) != 1 {
 		t.Fatalf("open tasks: %+v", listed)
+	}
+	task := listed[0].(listedTask)
+	if task.ID != 2 || task.Parent != 1 || task.Name != "watched" || task.Start == 0 {
+		t.Fatalf("open task: %+v", task)
 	}
 	TaskEnded(1)
 	TaskEnded(2)
-	if listed := openTasks.list(10); len(listed) != 0 {
+	if listed := listOpen(10); len(listed) != 0 {
 		t.Fatalf("open tasks after their end: %+v", listed)
 	}
-	for id := uint64(0); id < 2*taskShards*tasksInShard; id++ {
+	for id := uint64(0); id < 2*openShards*openInShard; id++ {
 		TaskBegan(id, 0, "never ended")
 	}
-	if n := len(openTasks.list(1 << 30)); n != taskShards*tasksInShard {
+	if n := len(listOpen(1 << 30)); n != openShards*openInShard {
 		t.Fatalf("%d open tasks are kept", n)
 	}
 	if err := watchFor([]byte("{}")); err != nil {
 		t.Fatal(err)
 	}
-	if listed := openTasks.list(10); len(listed) != 0 {
+	if listed := listOpen(10); len(listed) != 0 {
 		t.Fatalf("open tasks that nobody watches: %+v", listed)
+	}
+}
+
+// Regions are listed with their task while they are open and watched.
+func TestOpenRegions(t *testing.T) {
+	t.Cleanup(func() { _ = watchFor([]byte("{}")) })
+	before := RegionBegan(1, "before")
+	if before != 0 {
+		t.Fatal("a region is kept that nobody watches")
+	}
+	if err := watchFor([]byte(`{"tasks": true}`)); err != nil {
+		t.Fatal(err)
+	}
+	outer, inner := RegionBegan(7, "outer"), RegionBegan(0, "inner")
+	RegionEnded(inner)
+	listed := listOpen(10)
+	if len(listed) != 1 {
+		t.Fatalf("open regions: %+v", listed)
+	}
+	region := listed[0].(listedRegion)
+	if region.Task != 7 || region.Name != "outer" || region.Start == 0 {
+		t.Fatalf("open region: %+v", region)
+	}
+	RegionEnded(outer)
+	if listed := listOpen(10); len(listed) != 0 {
+		t.Fatalf("open regions after their end: %+v", listed)
+	}
+	for range 3 {
+		TaskBegan(uint64(RegionBegan(0, "r")), 0, "t")
+	}
+	if listed := listOpen(2); len(listed) != 4 {
+		t.Fatalf("%d are listed of 3 tasks and 3 regions, at most 2 of each", len(listed))
 	}
 }
 
@@ -108,7 +144,7 @@ func TestConcurrentTasks(t *testing.T) {
 		}()
 	}
 	wg.Wait()
-	if n := len(openTasks.list(10)); n != 0 {
+	if n := len(listOpen(10)); n != 0 {
 		t.Fatalf("%d tasks are left", n)
 	}
 }
@@ -152,6 +188,18 @@ func BenchmarkTaskWatched(b *testing.B) {
 			for i := range b.N {
 				TaskBegan(uint64(i), 0, "request")
 				TaskEnded(uint64(i))
+			}
+		})
+	}
+}
+
+func BenchmarkRegionWatched(b *testing.B) {
+	b.Cleanup(func() { _ = watchFor([]byte("{}")) })
+	for _, watched := range []bool{false, true} {
+		b.Run(fmt.Sprint(watched), func(b *testing.B) {
+			_ = watchFor([]byte(fmt.Sprintf(`{"tasks": %v}`, watched)))
+			for range b.N {
+				RegionEnded(RegionBegan(1, "query"))
 			}
 		})
 	}

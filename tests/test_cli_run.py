@@ -504,6 +504,18 @@ def test_duration_of_a_workload_without_one(
 # ---- what cannot be run
 
 
+@pytest.mark.parametrize("option", ["--instrument=net/http", "--race", "--tags=x", "--go=go"])
+def test_build_options_without_a_build(
+    libraries: Callable[[str], Path], runner: Runner, option: str
+) -> None:
+    """Options of a build are refused where nothing is built, and nothing is run."""
+    for target, named in (("pingpong", "the bundled workload pingpong"), (libraries("ends"), "")):
+        ended = runner.run(target, options=[option])
+        assert ended.status == 2
+        assert f"{option.partition('=')[0]} is about building, and {named}" in ended.said
+        assert not runner.snapshot.exists()
+
+
 def test_library_of_c_functions(runner: Runner, libraries: Callable[[str], Path]) -> None:
     """A library with nothing to run is refused, with the way to use it."""
     ended = runner.run(libraries("calls"))

@@ -73,8 +73,8 @@ def test_signals_blocked_after_load(child: Child) -> None:
     assert child.run(code).stdout == "all\n"
 
 
-def test_signals_blocked_while_recording(child: Child) -> None:
-    """So it does while a recorder runs, whose threads were there before."""
+def test_signals_blocked_while_recording(child: Child, tmp_path: Path) -> None:
+    """So it does beside a recorder with rules and a socket, whose threads were there before."""
     code = """
     faulthandler.cancel_dump_traceback_later()
     runtime = flightrec.load()
@@ -82,6 +82,9 @@ def test_signals_blocked_while_recording(child: Child) -> None:
     runtime.on_departure(print)
     with flightrec.FlightRecorder(runtime, max_bytes=1 << 20) as recorder:
         recorder.snapshot()
+        recorder.when("goroutines > 1000000 or task slower than 1h", on_fire=print)
+        os.environ["FLIGHTREC_RUNTIME_DIR"] = sys.argv[1]
+        recorder.listen()
         waited = {signal.SIGTERM, signal.SIGUSR1, signal.SIGCHLD}
         signal.pthread_sigmask(signal.SIG_BLOCK, waited)
         for _ in range(100):
@@ -91,7 +94,31 @@ def test_signals_blocked_while_recording(child: Child) -> None:
     handle.cancel()
     print("all")
     """
-    assert child.run(code).stdout == "all\n"
+    assert child.run(code, tmp_path / "r").stdout == "all\n"
+
+
+def test_callbacks_of_rules_block_nothing(child: Child, tmp_path: Path) -> None:
+    """A process that a rule's callback starts has no signals blocked."""
+    code = """
+    import subprocess
+
+    faulthandler.cancel_dump_traceback_later()  # its thread blocks all
+    runtime = flightrec.load()
+    read = "import signal; print(len(signal.pthread_sigmask(signal.SIG_BLOCK, ())))"
+    blocked, done = [], threading.Event()
+
+    def note(what):
+        blocked.append(subprocess.check_output([sys.executable, "-c", read]))
+        if len(blocked) == 2:
+            done.set()
+
+    with flightrec.FlightRecorder(runtime, max_bytes=1 << 20) as recorder:
+        options = {"on_fire": note, "on_saved": note, "arm_after": 0}
+        recorder.when("goroutines > 0", sys.argv[1], **options)
+        assert done.wait(60)
+    print(blocked)
+    """
+    assert child.run(code, tmp_path / "s").stdout == "[b'0\\n', b'0\\n']\n"
 
 
 def test_sleeping_main_thread_is_woken(child: Child) -> None:

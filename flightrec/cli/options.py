@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from flightrec.errors import FlightRecorderError
 
-__all__ = ["UsageError", "add_build_options", "add_go_option", "godebug_setting"]
+__all__ = [
+    "UsageError",
+    "add_build_options",
+    "add_go_option",
+    "godebug_setting",
+    "refuse_build_options",
+]
 
 if TYPE_CHECKING:
     # argparse has no public name for what add_subparsers returns.
@@ -66,6 +72,19 @@ def add_build_options(parser: argparse.ArgumentParser) -> None:
         help="a further flag for go build, as in --build-flag=-ldflags='-X main.version=1.2'; may "
         "be repeated",
     )
+
+
+def refuse_build_options(args: argparse.Namespace, target: str) -> None:
+    """Refuse the options of a build where nothing is built.
+
+    :raises UsageError: one is given.
+    """
+    for name in ("go", "godebug", "tags", "race", "instrument", "build_flag"):
+        if getattr(args, name):
+            raise UsageError(
+                f"--{name.replace('_', '-')} is about building, and {target} is built already: "
+                "give it to flightrec build, or name a Go package"
+            )
 
 
 def godebug_setting(text: str) -> tuple[str, str]:

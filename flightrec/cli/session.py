@@ -25,6 +25,8 @@ __all__ = ["MAIN", "Session"]
 
 #: The workload that a program's main function is.
 MAIN = "main"
+#: How long the Go runtime may take to cancel it, or to stop the trace at the end: it may be stuck.
+_ANSWER_SECONDS = 2.0
 #: How long a workload may take to return after it was cancelled.
 _GRACE_SECONDS = 5.0
 #: How often the main thread looks at signals and shows the status.
@@ -92,7 +94,7 @@ class Session:
         self._watching.close()
         if self._recorder.enabled:
             with contextlib.suppress(Exception):  # its error was told with the snapshot
-                self._recorder.stop()
+                self._recorder.stop(timeout=_ANSWER_SECONDS)
         if self._answer is not None:
             print(self._answer)
         return self._status
@@ -150,8 +152,12 @@ class Session:
 
 
 def _cancel(name: str, handle: WorkloadHandle) -> None:
-    if name != MAIN:  # which cannot be cancelled
-        handle.cancel()
+    from flightrec.rules.bounded import within
+
+    if name == MAIN:  # which cannot be cancelled
+        return
+    with contextlib.suppress(TimeoutError):
+        within(_ANSWER_SECONDS, handle.cancel, "the Go runtime")
         handle.wait(_GRACE_SECONDS)
 
 

@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["SnapshotFile", "SnapshotWriter"]
 
 #: How long the runtime may take to hand over its newest events.
-_FLUSH_SECONDS = 10.0
+_FLUSH_SECONDS = 5.0
+#: The same, once it has taken longer: it is stuck, most likely.
+_STUCK_FLUSH_SECONDS = 0.5
 
 
 class SnapshotFile:
@@ -124,6 +126,7 @@ class SnapshotWriter:
         self._file = file
         self._voice = voice
         self._began = time.monotonic()
+        self._flush_seconds = _FLUSH_SECONDS
 
     def write_last(self) -> bool:
         """Write the snapshot at the program's end; return whether that went well.
@@ -163,8 +166,10 @@ class SnapshotWriter:
         from flightrec import FlightRecorderError
 
         try:
-            return self._recorder.snapshot(timeout=_FLUSH_SECONDS)
+            return self._recorder.snapshot(timeout=self._flush_seconds)
         except (FlightRecorderError, TimeoutError) as exc:
+            if isinstance(exc, TimeoutError):
+                self._flush_seconds = _STUCK_FLUSH_SECONDS
             # The recording has ended, or the runtime is stuck: better than nothing.
             snapshot = self._recorder.snapshot(flush=False)
             self._voice.say(f"flightrec: the newest events are missing: {exc}", always=True)

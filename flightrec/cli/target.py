@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flightrec.cli.options import UsageError
+from flightrec.cli.options import UsageError, refuse_build_options
 from flightrec.cli.session import MAIN
 
 if TYPE_CHECKING:
@@ -54,10 +54,12 @@ def load_target(args: argparse.Namespace, folder: Path) -> Target:
     """
     target = Path(args.target)
     if target.is_file() and target.suffix != ".go":
+        refuse_build_options(args, args.target)
         library = target
     elif target.exists() or "/" in args.target or "@" in args.target:
         library = _build(args, folder)
     else:
+        refuse_build_options(args, f"the bundled workload {args.target}")
         return _bundled(args.target, args.workload)
     return _load(args.target, library, args.rest, args.workload, folder)
 

@@ -107,7 +107,7 @@ class Requests:
                     "open_in_python": opened,
                 }
             ],
-            open_tasks=None if engine is None else engine._open_tasks(),
+            open_in_go=None if engine is None else engine._open_in_go(),
             flushed=flushed,
             stats=self._recorder.stats(),
         )

@@ -22,6 +22,7 @@ from flightrec.control.requests import Requests
 from flightrec.control.wire import MAX_REQUEST, WireError, peer_uid, receive, send
 from flightrec.errors import FlightRecorderError
 from flightrec.recorder import FlightRecorder
+from flightrec.signals import takes_no_signals
 
 __all__ = ["ControlServer"]
 
@@ -59,7 +60,8 @@ class ControlServer:
             self._socket = _bind(self._path)
             _server = self
         # It is woken by a connection, on close too: closing the socket would not wake it.
-        self._thread = threading.Thread(target=self._accept, name="flightrec-control", daemon=True)
+        target = takes_no_signals(self._accept)
+        self._thread = threading.Thread(target=target, name="flightrec-control", daemon=True)
         self._thread.start()
 
     @property
@@ -107,7 +109,10 @@ class ControlServer:
     def _start(self, connection: socket.socket) -> None:
         try:
             threading.Thread(
-                target=self._serve, args=(connection,), name="flightrec-client", daemon=True
+                target=takes_no_signals(self._serve),
+                args=(connection,),
+                name="flightrec-client",
+                daemon=True,
             ).start()
         except BaseException:  # no thread to be had
             connection.close()

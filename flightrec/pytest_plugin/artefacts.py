@@ -87,7 +87,7 @@ def save_window(
                 "open_in_python": opened,
             }
         ],
-        open_tasks=None,
+        open_in_go=None,
         flushed=flushed,
         stats=recorder.stats(),
     )

@@ -5,15 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable
 from typing import Any
 
-from flightrec.directory import SavedSnapshot, SnapshotDirectory
+from flightrec.directory import SnapshotDirectory
 from flightrec.errors import RuleError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.conditions import Condition, Ended
 from flightrec.rules.engine import RuleEngine
-from flightrec.rules.firing import Firing
 from flightrec.rules.moment import Event
 from flightrec.rules.rule import Rule
 from flightrec.rules.status import RuleStatus
@@ -47,33 +45,14 @@ def when(
     recorder: FlightRecorder,
     rule: str | Condition,
     to: SnapshotDirectory | str | os.PathLike[str] | None = None,
-    *,
-    name: str | None = None,
-    tail: float = 0.0,
-    last: float | None = None,
-    arm_after: float | None = None,
-    wait: bool = False,
-    on_fire: Callable[[Firing], Any] | None = None,
-    on_saved: Callable[[SavedSnapshot], Any] | None = None,
-    on_error: Callable[[BaseException], Any] | None = None,
+    **options: Any,
 ) -> Rule:
-    """See :meth:`flightrec.FlightRecorder.when`."""
+    """See :meth:`flightrec.FlightRecorder.when`, where the options are."""
     engine = engine_of(recorder)
     engine.check(rule)  # before a folder is made
     if to is not None and not isinstance(to, SnapshotDirectory):
         to = SnapshotDirectory(to)
-    made = engine.rule(
-        rule,
-        to=to,
-        tail=tail,
-        last=last,
-        arm_after=arm_after,
-        wait=wait,
-        on_fire=on_fire,
-        on_saved=on_saved,
-        on_error=on_error,
-        **({} if name is None else {"name": name}),
-    )
+    made = engine.rule(rule, to=to, **options)
     if made.needs("signal") and not engine.sees_signals:
         raise RuleError(
             "signals are seen under `flightrec run` only",

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from flightrec.signals import takes_no_signals
+
 __all__ = ["within"]
 
 T = TypeVar("T")
@@ -28,7 +30,7 @@ def within(seconds: float, call: Callable[[], T], what: str) -> T:
         except BaseException as exc:
             errors.append(exc)
 
-    thread = threading.Thread(target=run, name="flightrec-call", daemon=True)
+    thread = threading.Thread(target=takes_no_signals(run), name="flightrec-call", daemon=True)
     thread.start()
     thread.join(seconds)
     if errors:

@@ -26,12 +26,13 @@ from flightrec.rules.firing import Firing
 from flightrec.rules.grammar import parse
 from flightrec.rules.measuring import Measures, Values
 from flightrec.rules.moment import Event, Moment
-from flightrec.rules.news import News, open_go_tasks, watch_for
+from flightrec.rules.news import News, open_in_go, watch_for
 from flightrec.rules.rule import Rule
 from flightrec.rules.runner import Runner
 from flightrec.rules.saving import Saver
 from flightrec.rules.sources import MetricsReader, Reader, Reading, describe_metrics
 from flightrec.rules.status import RuleStatus
+from flightrec.signals import signals_of_the_program, takes_no_signals
 
 __all__ = ["RuleEngine"]
 
@@ -43,7 +44,7 @@ _CLOSE_SECONDS = 1.0
 _LAST_SECONDS = 10.0
 #: How often folders are told of what was suppressed without asking them, in seconds.
 _TELL_SECONDS = 5.0
-#: How long the list of Go's open tasks may take, in seconds.
+#: How long the list of what is open in Go may take, in seconds.
 _LIST_SECONDS = 0.25
 #: How long the Go runtime may take to answer when rules are set, in seconds.
 _ANSWER_SECONDS = 5.0
@@ -87,7 +88,7 @@ class RuleEngine:
         self._measures = Measures(self._catalog)
         self._moment = Moment(now=0.0)
         self._metrics = MetricsReader(self._library)
-        self._saver = Saver(recorder, self._open_tasks)
+        self._saver = Saver(recorder, self._open_in_go)
         self._deadlines: list[Deadlines] = []
         self._sleeps_until = 0.0
         #: Those of flightrec.rules.watch, by their arguments.
@@ -137,8 +138,8 @@ class RuleEngine:
         :raises ValueError: an option that is wrong.
         """
         condition = self.check(text)
-        options.setdefault("name", str(condition))
-        return Rule(condition=condition, **options)
+        name = options.pop("name", None)
+        return Rule(condition=condition, name=str(condition) if name is None else name, **options)
 
     def add(self, rule: Rule) -> None:
         """Add a rule; it counts from now on.
@@ -223,7 +224,9 @@ class RuleEngine:
         self._reader = Reader("metrics", self._read_metrics, self._wake)
         self._saver.start()
         self._reader.ask()
-        self._thread = threading.Thread(target=self._run, name="flightrec-rules", daemon=True)
+        self._thread = threading.Thread(
+            target=takes_no_signals(self._run), name="flightrec-rules", daemon=True
+        )
         self._thread.start()
         _engines.add(self)
 
@@ -363,7 +366,8 @@ class RuleEngine:
     def _fired(self, runner: Runner, firing: Firing) -> None:
         firing._on_done.append(runner.done)
         if firing.rule.on_fire is not None:
-            self._guarded(lambda: firing.rule.on_fire and firing.rule.on_fire(firing))
+            with signals_of_the_program():
+                self._guarded(lambda: firing.rule.on_fire and firing.rule.on_fire(firing))
         if firing.rule.to is not None:
             self._saver.put(firing)
         else:
@@ -389,13 +393,13 @@ class RuleEngine:
 
     # ---- what is open
 
-    def _open_tasks(self) -> Sequence[Mapping[str, Any]] | None:
-        """Return Go's open tasks, unless the runtime does not answer in time."""
+    def _open_in_go(self) -> Sequence[Mapping[str, Any]] | None:
+        """Return Go's open tasks and regions, unless the runtime does not answer in time."""
         reader = self._reader
         if reader is not None and reader.stall > _LIST_SECONDS:
             return None
         with contextlib.suppress(TimeoutError):
-            return within(_LIST_SECONDS, lambda: open_go_tasks(self._library), "the Go runtime")
+            return within(_LIST_SECONDS, lambda: open_in_go(self._library), "the Go runtime")
         return None
 
 

@@ -12,8 +12,9 @@ from flightrec import abi
 from flightrec.abi import NewsKind, Status
 from flightrec.library import Library
 from flightrec.rules.moment import Event, EventKind
+from flightrec.signals import takes_no_signals
 
-__all__ = ["News", "open_go_tasks", "watch_for"]
+__all__ = ["News", "open_in_go", "watch_for"]
 
 _KINDS: dict[int, EventKind] = {
     NewsKind.TASK: "task",
@@ -25,20 +26,20 @@ _KINDS: dict[int, EventKind] = {
 def watch_for(library: Library, wishes: Sequence[Mapping[str, Any]], *, tasks: bool) -> None:
     """Tell the bridge what there shall be news of, instead of what it was told before.
 
-    :param tasks: whether open tasks are kept, to be timed and listed.
+    :param tasks: whether open tasks and regions are kept, to be timed and listed.
     """
     text = json.dumps({"tasks": tasks, "wishes": list(wishes)})
     library.call("flightrec_news_watch", text.encode())
 
 
-def open_go_tasks(library: Library) -> list[dict[str, Any]]:
-    """Return the tasks of ``runtime/trace`` that are open, oldest first; at most 1000.
+def open_in_go(library: Library) -> list[dict[str, Any]]:
+    """Return the tasks and regions of ``runtime/trace`` that are open, oldest first.
 
-    Only those begun since :func:`watch_for` asked for them, in libraries whose ``runtime/trace``
-    tells of them. Enters Go.
+    At most 1000 of each, and only those begun since :func:`watch_for` asked for them, in libraries
+    whose ``runtime/trace`` tells of them. Enters Go.
     """
-    tasks: list[dict[str, Any]] = json.loads(library.text("flightrec_tasks_open"))
-    return sorted(tasks, key=lambda task: int(task["start_ns"]))
+    listed: list[dict[str, Any]] = json.loads(library.text("flightrec_tasks_open"))
+    return sorted(listed, key=lambda each: int(each["start_ns"]))
 
 
 class News:
@@ -52,7 +53,8 @@ class News:
         self._callback = callback
         self._closed = False
         self.lost = 0
-        self._thread = threading.Thread(target=self._run, name="flightrec-news", daemon=True)
+        target = takes_no_signals(self._run)
+        self._thread = threading.Thread(target=target, name="flightrec-news", daemon=True)
         self._thread.start()
 
     def _run(self) -> None:

@@ -18,6 +18,7 @@ from flightrec.errors import FlightRecorderError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.firing import Firing
 from flightrec.sidecar import metadata, moment
+from flightrec.signals import signals_of_the_program, takes_no_signals
 from flightrec.snapshot import Snapshot
 
 __all__ = ["Saver", "take_snapshot"]
@@ -52,8 +53,8 @@ class _Pending:
     due: float  # on time.monotonic
     firings: list[Firing] = field(default_factory=list)
     taken: bool = False
-    listed: bool = False  # whether Go was asked for its open tasks
-    open_tasks: Sequence[Mapping[str, Any]] | None = None
+    listed: bool = False  # whether Go was asked what is open
+    open_in_go: Sequence[Mapping[str, Any]] | None = None
     facts: dict[str, Any] = field(default_factory=dict)  # what was written beside the snapshot
 
 
@@ -63,10 +64,10 @@ class Saver:
     def __init__(
         self,
         recorder: FlightRecorder,
-        open_tasks: Callable[[], Sequence[Mapping[str, Any]] | None],
+        open_in_go: Callable[[], Sequence[Mapping[str, Any]] | None],
     ) -> None:
         self._recorder = recorder
-        self._open_tasks = open_tasks
+        self._open_in_go = open_in_go
         self._changed = threading.Condition()
         self._pending: list[_Pending] = []
         self._hurry = False
@@ -77,7 +78,8 @@ class Saver:
         """Start the thread."""
         with self._changed:
             self._closed = self._hurry = False
-            self._thread = threading.Thread(target=self._run, name="flightrec-saver", daemon=True)
+            target = takes_no_signals(self._run)
+            self._thread = threading.Thread(target=target, name="flightrec-saver", daemon=True)
             self._thread.start()
 
     def close(self, timeout: float) -> None:
@@ -124,7 +126,7 @@ class Saver:
                 if pending.taken:
                     self._save(pending)
                 else:  # when it fired, not when its tail is over
-                    pending.open_tasks = self._open_tasks()
+                    pending.open_in_go = self._open_in_go()
             except BaseException as exc:  # this thread serves all rules
                 _log.exception("flightrec: saving a snapshot failed")
                 self._end(pending, error=exc)
@@ -178,7 +180,7 @@ class Saver:
                 recorder,
                 snapshot,
                 [_reason(firing) for firing in firings],
-                open_tasks=pending.open_tasks,
+                open_in_go=pending.open_in_go,
                 flushed=flushed,
                 arguments=pending.to.arguments,
                 stats=recorder.stats(),
@@ -228,7 +230,8 @@ def _amend(saved: SavedSnapshot, facts: dict[str, Any], firings: Sequence[Firing
 def _call(function: Callable[[Any], Any], argument: Any) -> None:
     """Call what a user has given; its exception is not ours to die of."""
     try:
-        function(argument)
+        with signals_of_the_program():
+            function(argument)
     except Exception:
         _log.exception("flightrec: a rule's callback failed")
 

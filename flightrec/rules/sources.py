@@ -21,6 +21,7 @@ from flightrec.abi import Status
 from flightrec.library import Library, error_for
 from flightrec.rules.catalog import Catalog, Metric
 from flightrec.rules.histogram import Histogram
+from flightrec.signals import takes_no_signals
 
 __all__ = ["MetricsReader", "Reader", "Reading", "describe_metrics"]
 
@@ -101,7 +102,8 @@ class Reader(Generic[T]):
         self._began: float | None = None
         self._latest: Reading[T] | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name=f"flightrec-{name}", daemon=True)
+        target = takes_no_signals(self._run)
+        self._thread = threading.Thread(target=target, name=f"flightrec-{name}", daemon=True)
         self._thread.start()
 
     def ask(self) -> None:

@@ -349,8 +349,9 @@ int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *
 /* Makes every flightrec_news_next that waits return. Never fails. Does not enter Go. */
 void flightrec_news_wake(void);
 
-/* Open tasks of runtime/trace that began while "tasks" was asked for, at most 1000, as a JSON array of
- * objects: id, parent, name, start_ns. */
+/* What is open of runtime/trace and began while "tasks" was asked for, at most 1000 tasks and 1000 regions,
+ * as a JSON array of objects: kind "task", id, parent, name, start_ns; or kind "region", task, name,
+ * start_ns. Libraries built before regions were listed give tasks only, without a kind. */
 int32_t flightrec_tasks_open(char *text, size_t capacity, size_t *length);
 
 #ifdef __cplusplus

@@ -72,7 +72,10 @@ def test_slow_task(
     assert event["end_ns"] - event["start_ns"] >= 300e6
     assert told["window"]["end_ns"] - event["end_ns"] >= 200e6
     # The task that runs from the program's start to its end began before any window.
-    assert "whole" in [task["name"] for task in told["open_tasks"]]
+    (whole,) = [task for task in told["open_tasks"] if task["name"] == "whole"]
+    regions = [region for region in told["open_regions"] if region["start_ns"] < event["start_ns"]]
+    assert {region["name"] for region in regions} == {"the whole region", "waiting for good"}
+    assert {region["task"] for region in regions} == {whole["id"]}
 
 
 @pytest.mark.parametrize(

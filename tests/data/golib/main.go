@@ -18,6 +18,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"os"
 	"runtime"
 	"runtime/trace"
 	"strings"
@@ -69,10 +70,7 @@ func init() {
 	gobridge.Register("advance", advance)
 	gobridge.Register("annotate", annotate)
 	gobridge.Register("c_calls", cCalls)
-	gobridge.Register("spin", func(context.Context, json.RawMessage) (any, error) {
-		for {
-		}
-	})
+	gobridge.Register("spin", spin)
 	gobridge.Register("panic_in_a_goroutine", func(context.Context, json.RawMessage) (any, error) {
 		go panicWith("as the test wants")
 		select {}
@@ -127,4 +125,22 @@ func advance(context.Context, json.RawMessage) (any, error) {
 	return struct {
 		NS int64 `json:"ns"`
 	}{int64(time.Since(began))}, nil
+}
+
+// spin takes its P for good; if a file is named, once that exists.
+func spin(_ context.Context, args json.RawMessage) (any, error) {
+	var options struct{ OnceThereIs string }
+	if len(args) > 0 {
+		if err := json.Unmarshal(args, &options); err != nil {
+			return nil, err
+		}
+	}
+	for options.OnceThereIs != "" {
+		if _, err := os.Stat(options.OnceThereIs); err == nil {
+			break
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for {
+	}
 }

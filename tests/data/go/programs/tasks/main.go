@@ -14,6 +14,8 @@ import (
 func main() {
 	ctx, whole := trace.NewTask(context.Background(), "whole")
 	defer whole.End()
+	defer trace.StartRegion(ctx, "the whole region").End()
+	go trace.WithRegion(ctx, "waiting for good", func() { select {} })
 	go func() {
 		for {
 			_, short := trace.NewTask(ctx, "short")
