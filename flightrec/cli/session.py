@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import time
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from flightrec.cli.signals import SignalHandlers, Stopped
 from flightrec.cli.units import count, format_duration, format_size
@@ -26,7 +26,7 @@ __all__ = ["MAIN", "Session"]
 #: The workload that a program's main function is.
 MAIN = "main"
 #: How long the Go runtime may take to cancel it, or to stop the trace at the end: it may be stuck.
-_ANSWER_SECONDS = 2.0
+_ANSWER_SECONDS = 1.0
 #: How long a workload may take to return after it was cancelled.
 _GRACE_SECONDS = 5.0
 #: How often the main thread looks at signals and shows the status.
@@ -62,6 +62,7 @@ class Session:
         self._at_departure = at_departure
         self._status: int | None = None  # once it is certain
         self._answer: str | None = None  # of a workload
+        self._stuck = False  # the Go runtime, as far as can be told
 
     def run(self, name: str, arguments: dict[str, Any], seconds: float | None) -> int:
         """Run it to its end; return its exit status.
@@ -86,7 +87,7 @@ class Session:
             self._signals.stopping = True
             self._watching.stopped(stopped.number)
             if handle is not None:
-                _cancel(name, handle)
+                self._cancel(name, handle)
         with self._snapshots.writing:
             self._voice.release()
             written = self._recorder.enabled and self._write_last()
@@ -94,9 +95,11 @@ class Session:
         self._watching.close()
         if self._recorder.enabled:
             with contextlib.suppress(Exception):  # its error was told with the snapshot
-                self._recorder.stop(timeout=_ANSWER_SECONDS)
+                self._stop()
         if self._answer is not None:
             print(self._answer)
+        if self._stuck:
+            self._leave(self._status)  # what is done at exit would enter Go, and not come back
         return self._status
 
     def _wait(self, name: str, handle: WorkloadHandle, seconds: float | None) -> int:
@@ -108,7 +111,7 @@ class Session:
                 self._signals.dump_wanted = False
                 self._snapshots.write_dump()
             if ends is not None and time.monotonic() >= ends:
-                _cancel(name, handle)
+                self._cancel(name, handle)
                 return 0
             self._show_status()
         try:
@@ -128,11 +131,7 @@ class Session:
         self._snapshots.writing.acquire()  # for good: nothing is to be begun that Go would cut off
         if self._status is not None:
             # The program's end was certain before this: a goroutine that was left over.
-            self._at_departure()
-            for stream in (sys.stdout, sys.stderr):
-                with contextlib.suppress(Exception):
-                    stream.flush()
-            os._exit(self._status)
+            self._leave(self._status)
         self._watching.departs(departure)
         self._voice.release()
         self._write_last()
@@ -143,22 +142,37 @@ class Session:
         traced = self._trace is None or self._trace.finish(self._voice)
         return self._snapshots.write_last() and traced
 
+    def _leave(self, status: int) -> NoReturn:
+        self._at_departure()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):
+                stream.flush()
+        os._exit(status)
+
+    def _stop(self) -> None:
+        try:
+            self._recorder.stop(timeout=_ANSWER_SECONDS)
+        except TimeoutError:
+            self._stuck = True
+
+    def _cancel(self, name: str, handle: WorkloadHandle) -> None:
+        from flightrec.rules.bounded import within
+
+        if name == MAIN:  # which cannot be cancelled
+            return
+        try:
+            within(_ANSWER_SECONDS, handle.cancel, "the Go runtime")
+        except TimeoutError:
+            self._stuck = True
+        else:
+            handle.wait(_GRACE_SECONDS)
+
     def _show_status(self) -> None:
         stats = self._recorder.stats()
         self._voice.show(
             f"window {format_size(stats.window_bytes)}, {format_duration(stats.age_ns / 1e9)}; "
             f"{stats.total_batches} batches, {count(stats.total_generations, 'generation')}"
         )
-
-
-def _cancel(name: str, handle: WorkloadHandle) -> None:
-    from flightrec.rules.bounded import within
-
-    if name == MAIN:  # which cannot be cancelled
-        return
-    with contextlib.suppress(TimeoutError):
-        within(_ANSWER_SECONDS, handle.cancel, "the Go runtime")
-        handle.wait(_GRACE_SECONDS)
 
 
 def _until(ends: float | None) -> float:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["SnapshotFile", "SnapshotWriter"]
 
 #: How long the runtime may take to hand over its newest events.
-_FLUSH_SECONDS = 5.0
+_FLUSH_SECONDS = 3.0
 #: The same, once it has taken longer: it is stuck, most likely.
 _STUCK_FLUSH_SECONDS = 0.5
 

@@ -1,0 +1,3 @@
+module flightrec.bench/load
+
+go 1.22
