@@ -211,6 +211,6 @@ def test_signals_to_a_run_that_hangs(go_library: Path, runner: Runner, judge: Ju
     assert program.finish().status == 128 + signal.SIGTERM
     for path in (dumped, runner.snapshot, *folder.glob("*.trace")):
         judge.check(path)
-    texts = [path.read_text() for path in folder.glob("2*.json")]
+    texts = [path.read_text() for path in sorted(folder.glob("2*.json"))]
     reasons = [reason["rule"] for text in texts for reason in json.loads(text)["reasons"]]
     assert reasons == ["goroutines > 0", 'signal "SIGTERM"']
