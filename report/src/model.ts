@@ -235,12 +235,17 @@ export class Trace {
     return { function: table.text("function", i), file: table.text("file", i), line: table.number("line", i), program: table.value("program", i) === true };
   }
 
-  /** The innermost frame of the program's own code, else the innermost; null without a stack. */
+  /** The innermost frame of the program's own code, else the innermost that is not the runtime's. */
   place(stack: number): Frame | null {
     const frames = this.frames(stack);
     if (frames.length === 0) return null;
     const own = this.stackTable.number("place", this.stackIndex.get(stack)!);
-    return this.frame(Number.isNaN(own) ? frames[0]! : own);
+    if (!Number.isNaN(own)) return this.frame(own);
+    for (const id of frames) {
+      const frame = this.frame(id);
+      if (!/^(runtime|internal|sync|syscall)[./]/.test(frame.function)) return frame;
+    }
+    return this.frame(frames[0]!);
   }
 }
 

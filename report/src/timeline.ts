@@ -145,6 +145,8 @@ export class Timeline {
       canvas.height = Math.round(height * ratio);
       canvas.style.width = `${width}px`;
       canvas.style.height = `${height}px`;
+      // The lanes' room begins where the canvas does, which stays while that is scrolled.
+      canvas.style.marginBottom = `${-height}px`;
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
     painter.width = width;
