@@ -144,6 +144,19 @@ def test_wheel_holds_the_library_and_the_bridge(wheel: Path) -> None:
     assert not [name for name in names if name.startswith(("tests/", "build_backend/", "tools/"))]
 
 
+def test_report_page_is_shipped(wheel: Path, sdist: Path) -> None:
+    """The page of ``flightrec report`` is in the wheel, and with its sources in the sdist."""
+    page = (ROOT / "flightrec/report/assets/report.html").read_bytes()
+    with zipfile.ZipFile(wheel) as archive:
+        assert archive.read("flightrec/report/assets/report.html") == page
+        assert not [name for name in archive.namelist() if name.endswith((".ts", ".mjs"))]
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"flightrec/report/assets/report.html", "report/package-lock.json"} <= names
+    assert "report/src/main.ts" in names
+    assert not [name for name in names if "node_modules" in name]
+
+
 def test_go_licence_is_in_wheel_and_sdist(wheel: Path, sdist: Path) -> None:
     """Go's licence, and what it covers, are in the wheel and in the sdist."""
     text = (ROOT / "licenses" / "Go-LICENSE.txt").read_bytes()

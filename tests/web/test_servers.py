@@ -17,9 +17,9 @@ from typing import Any
 import pytest
 
 import flightrec
+from tests.environment import group_python
 from tests.helpers import DEADLINE, ROOT, until
 from tests.helpers_go import Judge
-from tests.web.environment import web_python
 
 #: The examples of docs/web-services.md, by the file name that stands in their first line.
 EXAMPLES = {
@@ -35,7 +35,7 @@ EXAMPLES = {
 @pytest.fixture(scope="session")
 def python(pytestconfig: pytest.Config) -> Path:
     """Return a Python that has the web servers."""
-    return web_python(pytestconfig.cache)
+    return group_python(pytestconfig.cache, "web")
 
 
 class Services:

@@ -1,4 +1,4 @@
-"""A virtual environment with real web servers, made once and kept in pytest's cache."""
+"""Virtual environments with what only some tests need, kept in pytest's cache."""
 
 from __future__ import annotations
 
@@ -13,34 +13,34 @@ import pytest
 
 from tests.helpers import ROOT
 
-__all__ = ["web_python"]
+__all__ = ["group_python"]
 
 
-def requirements() -> list[str]:
-    """Return the requirements of the dependency group ``web``."""
+def requirements(group: str) -> list[str]:
+    """Return the requirements of a dependency group."""
     # tomllib is not in Python 3.10.
     text = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
-    match = re.search(r"^web = \[(.*?)\]", text, re.MULTILINE)
+    match = re.search(rf"^{group} = \[(.*?)\]", text, re.MULTILINE)
     assert match is not None
     return re.findall(r'"([^"]+)"', match[1])
 
 
-def web_python(cache: pytest.Cache) -> Path:
-    """Return the Python of that environment, or skip the test and say why there is none."""
-    wanted = requirements()
+def group_python(cache: pytest.Cache, group: str) -> Path:
+    """Return the Python of a dependency group's environment, or skip and say why there is none."""
+    wanted = requirements(group)
     key = hashlib.sha256(repr((sys.version, wanted)).encode()).hexdigest()[:12]
-    folder = cache.mkdir("flightrec-web") / key
+    folder = cache.mkdir(f"flightrec-{group}") / key
     python = folder / "bin" / "python"
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once
         if not (folder / "ready").exists():
-            _make(folder, python, wanted)
+            _make(group, folder, python, wanted)
             (folder / "ready").touch()
     return python
 
 
-def _make(folder: Path, python: Path, wanted: list[str]) -> None:
+def _make(group: str, folder: Path, python: Path, wanted: list[str]) -> None:
     commands = (
         [sys.executable, "-m", "venv", folder],
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted],
@@ -51,4 +51,4 @@ def _make(folder: Path, python: Path, wanted: list[str]) -> None:
         )
         if done.returncode:
             why = (done.stderr or done.stdout).strip().splitlines()[-1:]
-            pytest.skip(f"the web servers cannot be installed here: {' '.join(why)}")
+            pytest.skip(f"the packages of {group!r} cannot be installed here: {' '.join(why)}")
