@@ -202,7 +202,7 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
         { title: "name", text: (row) => trace.tasks.text("name", row), width: "minmax(160px, 1fr)" },
         { title: "took", text: (row) => duration(width(trace.tasks)(row)), by: width(trace.tasks), width: "110px", numeric: true },
         { title: "begin", text: (row) => moment(trace.tasks.begin[row]!, 1000), by: (row) => trace.tasks.begin[row]!, width: "130px", numeric: true },
-        { title: "", text: (row) => (trace.tasks.value("goes_on", row) === true ? "goes on" : ""), width: "80px" },
+        { title: "end", text: (row) => (trace.tasks.value("goes_on", row) === true ? "goes on" : "ended"), width: "80px" },
       ],
     });
     if (trace.tasks.n === 0) return each;

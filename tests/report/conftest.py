@@ -17,7 +17,7 @@ HOSTILE = "<script>alert(1)</script><!-- \" ' & \x00 \x1b[31m \u202eabc"
 def hostile_trace(runtime: flightrec.GoRuntime, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A snapshot with hostile names of a task, a region and a log, and a few collections."""
     file = tmp_path_factory.mktemp("report") / "hostile.trace"
-    with flightrec.FlightRecorder(runtime, max_bytes=1 << 20) as recorder:
+    with flightrec.FlightRecorder(runtime, max_bytes=64 << 20, min_age=60) as recorder:
         with runtime.task(f"task {HOSTILE}") as task, runtime.region(f"region {HOSTILE}"):
             task.log(f"category {HOSTILE}", f"message {HOSTILE}")
             runtime.run("gc_churn", duration=0.05)

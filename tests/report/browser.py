@@ -1,0 +1,86 @@
+"""A headless Chromium for tests: Debian's package, or another that is on PATH, by Playwright."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+__all__ = ["Browser", "find_chromium"]
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+
+def find_chromium() -> str | None:
+    """The browser: ``FLIGHTREC_CHROMIUM``, or one on PATH."""
+    named = os.environ.get("FLIGHTREC_CHROMIUM")
+    return named or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+class Browser:
+    """A browser with one page, in a process of its own. A context manager.
+
+    *python* has Playwright. For errors, and where a wait takes too long, RuntimeError.
+    """
+
+    def __init__(self, python: Path, chromium: str) -> None:
+        script = Path(__file__).with_name("driver.py")
+        self._driver = subprocess.Popen(
+            [python, script, chromium], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def call(self, name: str, *arguments: Any, **options: Any) -> Any:
+        """Call a method of the driver or of Playwright's page, as in ``page.keyboard.press``."""
+        assert self._driver.stdin is not None
+        assert self._driver.stdout is not None
+        self._driver.stdin.write(json.dumps([name, arguments, options]) + "\n")
+        self._driver.stdin.flush()
+        line = self._driver.stdout.readline()
+        if not line:
+            raise RuntimeError("the browser's driver has ended")
+        answer = json.loads(line)
+        if "error" in answer:
+            raise RuntimeError(f"{name}{arguments}: {answer['error']}")
+        return answer["value"]
+
+    def open(self, report: Path, link: str = "", **options: Any) -> None:
+        """Open a report, and wait until its timeline is painted."""
+        options.setdefault("viewport", {"width": 1280, "height": 720})
+        self.call("open", report.as_uri() + link, **options)
+        self.wait("document.documentElement.dataset.painted")
+
+    def evaluate(self, code: str, argument: Any = None) -> Any:
+        """What JavaScript in the page gives."""
+        return self.call("page.evaluate", code, argument)
+
+    def wait(self, condition: str) -> None:
+        """Wait until JavaScript says so."""
+        self.call("wait", condition)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        for key in keys:
+            self.call("page.keyboard.press", key)
+
+    def text(self, selector: str) -> str:
+        """The text that is shown of an element."""
+        found: str = self.call("page.inner_text", selector)
+        return found
+
+    def said(self) -> list[str]:
+        """What the page has said on its console, its errors, and its wishes for the network."""
+        found: list[str] = self.call("said")
+        return found
+
+    def __enter__(self) -> Browser:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._driver.stdin is not None
+        assert self._driver.stdout is not None
+        self._driver.stdin.close()
+        self._driver.wait(30)
+        self._driver.stdout.close()
