@@ -13,7 +13,7 @@ import pytest
 
 from tests.helpers import ROOT
 
-__all__ = ["group_python"]
+__all__ = ["group_python", "make_environment"]
 
 
 def requirements(group: str) -> list[str]:
@@ -27,20 +27,31 @@ def requirements(group: str) -> list[str]:
 
 def group_python(cache: pytest.Cache, group: str) -> Path:
     """Return the Python of a dependency group's environment, or skip and say why there is none."""
+    try:
+        return make_environment(cache.mkdir(f"flightrec-{group}"), group)
+    except OSError as exc:
+        pytest.skip(f"the packages of {group!r} cannot be installed here: {exc}")
+
+
+def make_environment(parent: Path, group: str) -> Path:
+    """Make an environment with a dependency group below a folder, once, and return its Python.
+
+    :raises OSError: it cannot be made; says why.
+    """
     wanted = requirements(group)
     key = hashlib.sha256(repr((sys.version, wanted)).encode()).hexdigest()[:12]
-    folder = cache.mkdir(f"flightrec-{group}") / key
+    folder = parent / key
     python = folder / "bin" / "python"
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once
         if not (folder / "ready").exists():
-            _make(group, folder, python, wanted)
+            _make(folder, python, wanted)
             (folder / "ready").touch()
     return python
 
 
-def _make(group: str, folder: Path, python: Path, wanted: list[str]) -> None:
+def _make(folder: Path, python: Path, wanted: list[str]) -> None:
     commands = (
         [sys.executable, "-m", "venv", folder],
         [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *wanted],
@@ -50,5 +61,4 @@ def _make(group: str, folder: Path, python: Path, wanted: list[str]) -> None:
             [str(word) for word in command], capture_output=True, text=True, check=False
         )
         if done.returncode:
-            why = (done.stderr or done.stdout).strip().splitlines()[-1:]
-            pytest.skip(f"the packages of {group!r} cannot be installed here: {' '.join(why)}")
+            raise OSError(" ".join((done.stderr or done.stdout).strip().splitlines()[-1:]))

@@ -9,9 +9,26 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Browser", "find_chromium"]
+__all__ = ["ZOOM", "Browser", "find_chromium"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+
+#: Zooms at each frame for a second and a half, and gives how many frames there were.
+ZOOM = """async () => {
+  const scroller = document.getElementById('scroller');
+  const box = document.getElementById('lanes').getBoundingClientRect();
+  const frame = () => new Promise(requestAnimationFrame);
+  const began = performance.now();
+  let frames = 0;
+  for (; performance.now() - began < 1500; frames++) {
+    const deltaY = frames % 120 < 60 ? -60 : 60;
+    document.getElementById('lanes').dispatchEvent(new WheelEvent('wheel', {
+      deltaY, ctrlKey: true, clientX: box.left + 700, clientY: box.top + 100,
+      bubbles: true, cancelable: true }));
+    await frame();
+  }
+  return frames / (performance.now() - began) * 1000;
+}"""
 
 
 def find_chromium() -> str | None:

@@ -16,7 +16,7 @@ from flightrec.report import write_report
 from tests.environment import group_python
 from tests.helpers import until
 from tests.helpers_go import Judge
-from tests.report.browser import Browser, find_chromium
+from tests.report.browser import ZOOM, Browser, find_chromium
 from tests.report.conftest import HOSTILE
 from tests.tables.conftest import WORKLOADS, recorded
 
@@ -128,24 +128,6 @@ def test_opens_ten_mebibytes(browser: Browser, report_of: MakeReport, large: Pat
     assert browser.said() == []
     # bench.page measures it (docs/report.md); here the machine may be busy.
     assert int(browser.evaluate("document.documentElement.dataset.painted")) < 20_000
-
-
-#: Zooms at each frame for a second and a half, and gives how many frames there were.
-ZOOM = """async () => {
-  const scroller = document.getElementById('scroller');
-  const box = document.getElementById('lanes').getBoundingClientRect();
-  const frame = () => new Promise(requestAnimationFrame);
-  const began = performance.now();
-  let frames = 0;
-  for (; performance.now() - began < 1500; frames++) {
-    const deltaY = frames % 120 < 60 ? -60 : 60;
-    document.getElementById('lanes').dispatchEvent(new WheelEvent('wheel', {
-      deltaY, ctrlKey: true, clientX: box.left + 700, clientY: box.top + 100,
-      bubbles: true, cancelable: true }));
-    await frame();
-  }
-  return frames / (performance.now() - began) * 1000;
-}"""
 
 
 @pytest.mark.parametrize("what", ["large", "many"])
