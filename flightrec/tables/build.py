@@ -146,7 +146,8 @@ class TableBuilder:
                 if handler is not None:
                     handler(event)
                 continue
-            time, on, proc, thread, cause, _, goid, old, new, reason, stack = event
+            # As a plain tuple, which is quicker to take apart.
+            time, on, proc, thread, cause, _, goid, old, new, reason, stack = event[:]
             state = states.get(goid)
             if state is None or old is new:
                 if state is not None:

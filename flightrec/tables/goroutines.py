@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from flightrec.tables.interning import Row
 from flightrec.tables.text import valid_text
 from flightrec.trace.events import Log
@@ -13,6 +15,7 @@ from flightrec.trace.summary.pythonthreads import PythonThreads
 __all__ = ["Goroutines", "kind_of"]
 
 
+@lru_cache(maxsize=1024)
 def kind_of(name: str, *, thread: bool) -> str:
     """What kind of goroutine it is, by the name of its start function.
 

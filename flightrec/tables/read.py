@@ -20,8 +20,9 @@ from flightrec.trace.source import Source
 
 __all__ = ["TableReader", "read_columns", "read_tables"]
 
-# A generation is handed over in parts of about so many events.
-_EVENTS: Final = 1 << 14
+# A generation is handed over in parts of about so many events: few, so that what is made of them
+# is still in the processor's cache when it is written.
+_EVENTS: Final = 1 << 10
 
 
 class TableReader(Iterator[Chunk]):
