@@ -5,6 +5,7 @@ import (
 	"io"
 	"runtime/trace"
 	"sync"
+	"time"
 )
 
 // How this package turns tracing on and off: the overlay program-trace has runtime/trace.Start and
@@ -66,9 +67,14 @@ func programStop() {
 	<-p.written
 }
 
+// writerPatience is how long the trace reader waits for the program's writer where a generation ends.
+const writerPatience = 100 * time.Millisecond
+
 // A programTrace writes whole generations of a tracer's stream to the program's writer. The trace
-// reader hands it the chunks and never waits for the writer: what that has not taken yet stays in
-// memory, as it would in the runtime's buffers.
+// reader hands it the chunks and does not wait for the writer: what that has not taken yet stays in
+// memory, as it would in the runtime's buffers. Only where a generation ends it waits, for a moment,
+// and not again before a writer that is late has caught up: whoever has ended the generation
+// (golang.org/x/exp/trace.FlightRecorder.WriteTo) expects that the writer has it.
 type programTrace struct {
 	tracer  *tracer       // set before the first chunk, as is after
 	leaving bool          // the program wants to stop; under tracer.mu
@@ -81,8 +87,11 @@ type programTrace struct {
 	holding bool
 	begun   bool
 	after   uint64 // begins with the generation after this one; 0: with the first
-	current uint64 // the generation of the last chunk
+	current uint64 // the generation of the last chunk; the trace reader's own
 	over    bool
+	idle    chan struct{} // closed when the writer has nothing to do; nil if nobody waits
+	busy    bool          // the writer has something that is not in queue
+	late    bool          // the writer was not done in time, and still is not
 }
 
 func newProgramTrace(w io.Writer) *programTrace {
@@ -97,11 +106,15 @@ func (p *programTrace) write(w io.Writer) {
 	defer close(p.written)
 	for {
 		p.mu.Lock()
+		if p.busy = len(p.queue) > 0; !p.busy {
+			p.caughtUpLocked()
+		}
 		for len(p.queue) == 0 && !p.over {
 			p.more.Wait()
 		}
 		queue := p.queue
 		p.queue = nil
+		p.busy = len(queue) > 0
 		p.mu.Unlock()
 		if len(queue) == 0 {
 			return
@@ -112,8 +125,46 @@ func (p *programTrace) write(w io.Writer) {
 	}
 }
 
+func (p *programTrace) caughtUpLocked() {
+	p.late = false
+	if p.idle != nil {
+		close(p.idle)
+		p.idle = nil
+	}
+}
+
+// await gives the writer the time to take what there is.
+func (p *programTrace) await() {
+	p.mu.Lock()
+	if p.late || p.holding || p.over || !p.busy && len(p.queue) == 0 {
+		p.mu.Unlock()
+		return
+	}
+	idle := make(chan struct{})
+	p.idle = idle
+	p.mu.Unlock()
+	patience := time.NewTimer(writerPatience)
+	defer patience.Stop()
+	select {
+	case <-idle:
+	case <-patience.C:
+		p.mu.Lock()
+		p.late = p.idle != nil
+		p.idle = nil
+		p.mu.Unlock()
+	}
+}
+
 // take takes a chunk from the trace reader. header is the trace's.
 func (p *programTrace) take(chunk []byte, header *traceHeader) {
+	before := p.current
+	p.queueChunk(chunk, header)
+	if p.current != before || len(chunk) > 0 && chunk[0] == evEndOfGeneration {
+		p.await()
+	}
+}
+
+func (p *programTrace) queueChunk(chunk []byte, header *traceHeader) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over || len(chunk) == 0 {

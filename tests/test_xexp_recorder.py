@@ -65,6 +65,8 @@ func init() {
 @pytest.fixture
 def library(go: Toolchain, go_minor: int, tmp_path: Path) -> Path:
     """Build the program, or skip the test where its module cannot be had."""
+    if go_minor == 25:
+        pytest.skip("its WriteTo hangs with Go 1.25 in a plain program, too (1.25.5)")
     version = VERSIONS[max(minor for minor in VERSIONS if minor <= go_minor)]
     folder = write_tree(
         tmp_path / "program",
