@@ -14,6 +14,7 @@ from pathlib import Path
 import flightrec
 from bench.build import FOLDER, build_library
 from bench.conditions import CONDITIONS, IDLE
+from bench.consumers import measure_consumers
 from bench.contenders import Control, Reference, all_contenders
 from bench.gil import measure_gil
 from bench.hour import measure_hour
@@ -88,6 +89,7 @@ _NAMES = (
     "snapshots",
     "lifecycle",
     "windows",
+    "consumers",
     "hour",
     "goroutines",  # last: the runtime never frees what it knows of dead ones
 )
@@ -135,6 +137,11 @@ def _sections(
     def windows() -> None:
         results.windows = measure_windows(runtime, plan.windows_mib, pingpong, plan.window_rounds)
 
+    def consumers() -> None:
+        results.consumers = measure_consumers(
+            runtime, ("pingpong", "http_server"), plan.seconds, plan.consumer_rounds
+        )
+
     def hour() -> None:
         results.hour = measure_hour(runtime, plan.hour_seconds)
 
@@ -146,6 +153,7 @@ def _sections(
         snapshots,
         lifecycle,
         windows,
+        consumers,
         hour,
         goroutines,
     )

@@ -155,8 +155,8 @@ class Ours:
         self._runtime = runtime
         self._storage: StorageName = storage
         self._recorder: FlightRecorder | None = None
-        self.name = "ours" if storage == "native" else storage
-        self.title = "ours" if storage == "native" else "ours, kept in Python"
+        self.name: str = "ours" if storage == "native" else storage
+        self.title: str = "ours" if storage == "native" else "ours, kept in Python"
 
     @property
     def recorder(self) -> FlightRecorder:

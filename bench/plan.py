@@ -24,6 +24,7 @@ class Plan:
     goroutine_rounds: int
     windows_mib: tuple[int, ...]
     window_rounds: int
+    consumer_rounds: int
     hour_seconds: float  #: of trace, replayed
 
 
@@ -65,6 +66,7 @@ FULL = Plan(
     goroutine_rounds=2,
     windows_mib=(1, 10, 100),
     window_rounds=2,
+    consumer_rounds=7,
     hour_seconds=3600.0,
 )
 
@@ -90,5 +92,6 @@ QUICK = Plan(
     goroutine_rounds=1,
     windows_mib=(1, 100),
     window_rounds=1,
+    consumer_rounds=2,
     hour_seconds=120.0,
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bench.bars import bars
+from bench.consumers import THREE, WITH_STREAM
 from bench.contenders import CONTROL
 from bench.measure import Sample
 from bench.results import Results, Samples, throughput_ratio
@@ -43,6 +44,8 @@ def tables(results: Results) -> Iterator[str]:
         yield _scaling(
             "Cost against the size of the window (pingpong)", "window MiB", results.windows
         )
+    if results.consumers:
+        yield _consumers(results)
     if results.hour:
         yield _hour(results)
 
@@ -295,6 +298,25 @@ def _scaling(title: str, what: str, results: dict[int, Samples]) -> str:
             "dropped",
             "our MiB/s",
         ],
+        rows,
+    )
+
+
+def _consumers(results: Results) -> str:
+    rows = [
+        [
+            workload,
+            name,
+            throughput_ratio(samples, name, "ours").text(),
+            _cpu_per_work(samples, name, "ours").text(),
+            _rss_growth(samples[name]),
+        ]
+        for workload, samples in results.consumers.items()
+        for name in (WITH_STREAM, THREE)
+    ]
+    return text_table(
+        "Further consumers, to one recorder alone",
+        ["", "consumers", "throughput", "CPU per work", "rss"],
         rows,
     )
 

@@ -74,6 +74,7 @@ class Results:
     lifecycle: dict[str, Lifecycle] = dataclasses.field(default_factory=dict)
     goroutines: dict[int, Samples] = dataclasses.field(default_factory=dict)
     windows: dict[int, Samples] = dataclasses.field(default_factory=dict)
+    consumers: dict[str, Samples] = dataclasses.field(default_factory=dict)  #: by workload
     hour: Hour | None = None
 
     def others_cpus(self) -> Spread | None:
