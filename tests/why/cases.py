@@ -119,6 +119,19 @@ PYTHON_CASES: Final = (
         StepKind.OUTSIDE,
         "region 'render'",
     ),
+    Case(
+        "callback",
+        "a Go request that calls Python, through C",
+        StepKind.CGO,
+        "region 'render'",
+        "main.callPython",
+    ),
+    Case(
+        "callback_and_back",
+        "a Go request that calls Python, which runs a Go workload",
+        StepKind.SLEEP,
+        "main.workForPython",
+    ),
 )
 
 #: What uses modules; see ``modules.go``.

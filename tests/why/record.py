@@ -59,9 +59,28 @@ def gil(runtime: flightrec.GoRuntime) -> None:
         thread.join()
 
 
+def callback(runtime: flightrec.GoRuntime) -> None:
+    """Go requests, the last of which calls Python, which takes its time."""
+
+    def render() -> None:
+        with runtime.region("render"):
+            time.sleep(_SLOW)
+
+    called = ctypes.CFUNCTYPE(None)(render)
+    runtime.run("call_python", function=ctypes.cast(called, ctypes.c_void_p).value)
+
+
+def callback_and_back(runtime: flightrec.GoRuntime) -> None:
+    """Go requests, the last of which calls Python, which waits for a Go workload."""
+    called = ctypes.CFUNCTYPE(None)(lambda: runtime.run("work_for_python"))
+    runtime.run("call_python", function=ctypes.cast(called, ctypes.c_void_p).value)
+
+
 _PYTHON: dict[str, Callable[[flightrec.GoRuntime], None]] = {
     "python_task": python_task,
     "gil": gil,
+    "callback": callback,
+    "callback_and_back": callback_and_back,
 }
 
 

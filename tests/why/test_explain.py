@@ -24,6 +24,7 @@ from flightrec.trace.why import (
 )
 from flightrec.trace.why.text import explanation_text
 from tests.conftest import MakeRecorder
+from tests.helpers import ROOT
 from tests.why.conftest import Corpus
 
 
@@ -174,6 +175,18 @@ def test_json(slow_lock: Path) -> None:
     assert told["subject"]["duration_ns"] == explanation.subject.duration_ns
     assert told["parts"][1]["parent"] == 0
     assert told["text"] == str(explanation)
+
+
+def test_json_keys(slow_lock: Path) -> None:
+    """The page names every key of the JSON, and every kind."""
+    told = explain(slow_lock).to_json()
+    first = [told[name][0] for name in ("steps", "parts", "causes")]
+    waker = next(part["waker"] for part in told["parts"] if part["waker"])
+    dicts = [told, *first, told["subject"], told["subject"]["usual"], waker, waker["place"]]
+    page = (ROOT / "docs" / "why.md").read_text(encoding="utf-8")
+    names = {name for found in dicts for name in found}
+    names |= {str(kind) for kind in (*StepKind, *SubjectKind)}
+    assert {name for name in names if f"`{name}`" not in page} == set()
 
 
 def test_immutable(slow_lock: Path) -> None:

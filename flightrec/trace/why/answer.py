@@ -26,8 +26,10 @@ from flightrec.trace.why.survey import Survey
 
 __all__ = ["answer", "goroutine_subject", "load", "log_subject"]
 
-# Of what was before the subject, so many events are kept: they pair the ends of connections.
+# Of what was before the subject, so many events are kept: they pair the ends of connections. Where
+# there are nearly no waits for the network, there is nothing to pair.
 _HISTORY = 300_000
+_NETWORK_WAITS = 20
 
 
 def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
@@ -35,7 +37,8 @@ def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
     generations = survey.generations
     times = [time for _, time in generations]
     whole = max(1, survey.end - survey.begin)
-    keep_from = begin - _HISTORY * whole // max(1, survey.events)
+    history = _HISTORY if survey.network_waits() >= _NETWORK_WAITS else 0
+    keep_from = begin - history * whole // max(1, survey.events)
     first = max(0, bisect_right(times, keep_from) - 1)
     last = bisect_right(times, end)
     lives = Lives(keep_from)

@@ -10,7 +10,7 @@ from flightrec.errors import FlightRecorderError
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.why.model import Subject, SubjectKind, Usual
 from flightrec.trace.why.places import place_of
-from flightrec.trace.why.survey import Kind, Survey, Task
+from flightrec.trace.why.survey import NETWORK, Kind, Survey, Task
 from flightrec.trace.why.words import short
 
 __all__ = ["NotInTraceError", "outstanding", "task_subject", "tasks_named"]
@@ -24,7 +24,6 @@ _WAIT_LEAST: Final = 10_000_000
 _OTHERS: Final = 4
 
 _LOCK: Final = "sync"
-_NETWORK: Final = "network"
 
 
 class NotInTraceError(FlightRecorderError, LookupError):
@@ -130,7 +129,7 @@ def _wait(survey: Survey) -> Subject | None:
         place = place_of(kind.longest.stack) if kind.longest.stack is not None else None
         name = f"{kind.reason} at {short(place.function)}" if place is not None else kind.reason
         # Locks are meant to be short. To wait for the network may only mean to have no work.
-        rank = {_LOCK: 2, _NETWORK: 0}.get(kind.reason, 1)
+        rank = {_LOCK: 2, NETWORK: 0}.get(kind.reason, 1)
         _judge(found, kind, SubjectKind.WAIT, name, rank)
     _judge(found, survey.delays, SubjectKind.DELAY, "ready to run", 1)
     _judge(found, survey.pauses, SubjectKind.PAUSE, "stop-the-world", 1)

@@ -25,6 +25,8 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
+from flightrec.trace.program import is_bridge
+from flightrec.trace.python import is_region
 from flightrec.trace.stacks import NO_STACK, Stack
 from flightrec.trace.states import GoState
 
@@ -116,7 +118,7 @@ class Lives:
         self.assists: dict[int, list[Range]] = {}
         self.marks: list[tuple[int, int]] = []
         self.tasks: dict[int, TaskMoments] = {}
-        #: Regions by goroutine: (begin, end, name); end is None while open.
+        #: Python's regions and tasks by goroutine: (begin, end, name); end is None while open.
         self.regions: dict[int, list[tuple[int, int | None, str]]] = {}
         self._stack_list: list[Stack] = [NO_STACK]
         self._stack_ids: dict[int, int] = {id(NO_STACK): 0}
@@ -161,7 +163,10 @@ class Lives:
 
     def _add_rows(self, events: Iterable[Event]) -> None:
         states, stack_ids, reason_ids = _STATES, self._stack_ids, self._reason_ids
-        own, acts = self.own, self.acts
+        own, acts, starts = self.own, self.acts, self.starts
+        restated, unknown, running = GoState.UNDETERMINED, State.UNKNOWN, State.RUNNING
+        not_exist, syscall = State.NOT_EXIST, State.SYSCALL
+        row = len(self.times) - 1
         time_, goid_, actor_ = self.times.append, self.goids.append, self.actors.append
         code_, reason_, stack_ = self.codes.append, self.reasons.append, self.stacks.append
         proc_ = self.procs.append
@@ -176,22 +181,25 @@ class Lives:
                     if rows is not None:
                         continue
                     if time >= self.begin:
-                        before = GoState.UNDETERMINED
-                elif rows is not None and before is GoState.UNDETERMINED:
+                        before = restated
+                elif before is restated and rows is not None:
                     continue
-                row = len(self.times)
+                row += 1
                 if rows is None:
                     rows = own[goid] = array("I")
                 rows.append(row)
                 was, now = states[before], states[after]
-                if was == State.NOT_EXIST and now != State.SYSCALL:
+                if now == running and proc is not None:
+                    found = starts.get(proc)
+                    if found is None:
+                        found = starts[proc] = array("I")
+                    found.append(row)
+                if was == not_exist and now != syscall:
                     self.births[goid] = Birth(time, actor, start)
-                if now == State.RUNNING and proc is not None:
-                    self.starts.setdefault(proc, array("I")).append(row)
                 index = stack_ids.get(id(stack))
                 if index is None:
                     index = self._stack(stack)
-                if index and actor is not None and was != State.UNKNOWN:
+                if index and actor is not None and was != unknown:
                     found = acts.get(actor)
                     if found is None:
                         found = acts[actor] = array("I")
@@ -212,6 +220,7 @@ class Lives:
                 continue
             if event.stack and event.goroutine is not None:
                 self._mark(event)
+                row += 1
             other = _OTHERS.get(kind)
             if other is not None:
                 other(self, event)
@@ -286,10 +295,12 @@ class Lives:
     def _task_begin(self, event: TaskBegin) -> None:
         task = self._task(event.task, event.goroutine)
         task.begin, task.begin_goid = event.time, event.goroutine
+        self._python_begin(event, _task_name(event))
 
     def _task_end(self, event: TaskEnd) -> None:
         task = self._task(event.task, event.goroutine)
         task.end, task.end_goid = event.time, event.goroutine
+        self._python_end(event, _task_name(event))
 
     def _log(self, event: Log) -> None:
         if event.task:
@@ -298,16 +309,21 @@ class Lives:
     def _region_begin(self, event: RegionBegin) -> None:
         if event.task:
             self._task(event.task, event.goroutine)
-        if event.goroutine is not None:
-            regions = self.regions.setdefault(event.goroutine, [])
-            regions.append((event.time, None, event.name))
+        self._python_begin(event, f"region {event.name!r}")
 
     def _region_end(self, event: RegionEnd) -> None:
+        self._python_end(event, f"region {event.name!r}")
+
+    def _python_begin(self, event: RegionBegin | TaskBegin, name: str) -> None:
+        if event.goroutine is not None and _is_python(event.stack):
+            self.regions.setdefault(event.goroutine, []).append((event.time, None, name))
+
+    def _python_end(self, event: RegionEnd | TaskEnd, name: str) -> None:
         regions = self.regions.get(event.goroutine or 0, [])
         for i in range(len(regions) - 1, -1, -1):
-            begin, end, name = regions[i]
-            if end is None and name == event.name:
-                regions[i] = (begin, event.time, name)
+            begin, end, found = regions[i]
+            if end is None and found == name:
+                regions[i] = (begin, event.time, found)
                 return
 
     # Asking.
@@ -418,12 +434,25 @@ class Lives:
             at += 1
         return found
 
-    def open_region(self, goid: int, time: int) -> str:
-        """The innermost region that a goroutine was in at a time; empty if in none."""
+    def python_name(self, goid: int, time: int) -> str:
+        """The innermost region of Python's that a goroutine was in, else task; empty if none."""
+        found = ""
         for begin, end, name in reversed(self.regions.get(goid, [])):
             if begin < time and (end is None or end >= time):
-                return name
-        return ""
+                if not name.startswith("task "):
+                    return name
+                found = found or name
+        return found
+
+
+def _is_python(stack: Stack) -> bool:
+    """Whether a region or task is Python's, which the bridge begins; it may be called by Go."""
+    return bool(stack) and is_bridge(stack[0].function)
+
+
+def _task_name(event: TaskBegin | TaskEnd) -> str:
+    """What a task is called where it is a place."""
+    return f"{'region' if is_region(event) else 'task'} {event.name!r}"
 
 
 _OTHERS: Final[dict[type[Any], Callable[[Any, Any], None]]] = {

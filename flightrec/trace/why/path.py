@@ -149,8 +149,9 @@ class Path:
             return _Found(begin, list(self._runnable(goid, begin, time, following, wait)))
         if state == State.SYSCALL:
             if start is None or not lives.stack_number(start):
-                return self._outside(goid, begin, time, wait)
-            return _Found(begin, [self._syscall(goid, begin, time, start, wait)])
+                return self._outside(Leaf(begin, time, goid, StepKind.OUTSIDE, "", None, wait))
+            leaf = self._syscall(goid, begin, time, start, wait)
+            return self._outside(leaf) if leaf.kind is StepKind.CGO else _Found(begin, [leaf])
         return _Found(begin, [Leaf(begin, time, goid, StepKind.UNKNOWN, "", None, wait)])
 
     # Goroutines that are not there.
@@ -174,16 +175,24 @@ class Path:
             if place is None or not in_program(stack):
                 place = wait.place if wait is not None and wait.place is not None else place
             return _Found(low, [Leaf(low, time, goid, StepKind.TIMER, "", place, wait)])
-        return self._outside(goid, begin, time, wait)
+        return self._outside(Leaf(begin, time, goid, StepKind.OUTSIDE, "", None, wait))
 
-    def _outside(self, goid: int, begin: int, time: int, wait: Wait | None) -> _Found:
-        """A thread of Python's or C's that is not in Go; it may wait for a workload."""
+    def _outside(self, leaf: Leaf) -> _Found:
+        """A thread of Python's or C's that is not in Go, or a goroutine that called C.
+
+        Either may be Python's (a goroutine that calls C may so call Python), which names what it
+        does by regions and tasks, and may wait for a workload.
+        """
         lives = self._lives
-        region = lives.open_region(goid, time)
-        place = Place(f"region {region!r}", "", 0) if region else None
+        begin, time, goid, wait = leaf.begin, leaf.end, leaf.goid, leaf.wait
+        name = lives.python_name(goid, time)
+        if name:
+            stack = () if leaf.place is None else leaf.place.stack
+            leaf = leaf._replace(place=Place(name, "", 0, stack))
+        place = leaf.place
         ended = self._workload(goid, begin, time)
         if ended is None:
-            return _Found(begin, [Leaf(begin, time, goid, StepKind.OUTSIDE, "", place, wait)])
+            return _Found(begin, [leaf])
         worker, end = ended
         waker = Waker(
             worker,
@@ -196,7 +205,7 @@ class Path:
         inner = Wait(wait, goid, begin, end, "outside Go", place, waker, None)
         leaves = []
         if end < time:
-            leaves = [Leaf(end, time, goid, StepKind.OUTSIDE, "", place, wait)]
+            leaves = [leaf._replace(begin=end)]
         return _Found(begin, leaves, inner=_Stretch(worker, begin, end, inner))
 
     def _workload(self, goid: int, begin: int, end: int) -> tuple[int, int] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
@@ -26,9 +27,11 @@ from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import DistributionBuilder
 from flightrec.trace.why.model import Usual
 
-__all__ = ["Kind", "Longest", "Survey", "Task"]
+__all__ = ["NETWORK", "Kind", "Longest", "Survey", "Task"]
 
 _STW: Final = "stop-the-world"
+#: The runtime's word for a wait for the network.
+NETWORK: Final = "network"
 
 # Durations are counted in bulk, once so many wait.
 _BULK: Final = 1 << 16
@@ -52,37 +55,37 @@ class Task:
 class Longest:
     """The longest of one kind of wait, delay or pause."""
 
-    __slots__ = ("begin", "end", "goid", "stack")
+    __slots__ = ("begin", "end", "goid", "ns", "stack")
 
     def __init__(self) -> None:
         self.begin = self.end = 0
+        #: How long it was.
+        self.ns = 0
         self.goid: int | None = None
         self.stack: Stack | None = None
-
-    @property
-    def ns(self) -> int:
-        """How long it was."""
-        return self.end - self.begin
 
 
 class Kind:
     """Waits for one reason at one place; delays; pauses."""
 
-    __slots__ = ("longest", "reason", "stacks", "times")
+    __slots__ = ("count", "longest", "reason", "stacks", "times")
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
         #: Stacks of this generation that are told apart by identity.
         self.stacks: list[Stack] = []
         self.times = DistributionBuilder()
+        #: Counts a duration that is not the longest; whoever does so folds ``times`` at times.
+        self.count = self.times.pending.append
         self.longest = Longest()
 
     def add(self, begin: int, end: int, goid: int | None, stack: Stack | None) -> None:
         """Count one."""
         self.times.add(end - begin)
         longest = self.longest
-        if end - begin > longest.end - longest.begin:
-            longest.begin, longest.end, longest.goid, longest.stack = begin, end, goid, stack
+        if end - begin > longest.ns:
+            longest.begin, longest.end, longest.ns = begin, end, end - begin
+            longest.goid, longest.stack = goid, stack
 
     def usual(self) -> Usual:
         """What the others took: all but the longest."""
@@ -126,6 +129,7 @@ class Survey:
         """Take in events, in order."""
         since, by_stack = self._since, self._by_stack
         waits, delays = self._waits, self.delays
+        longest_delay, delayed, take = delays.longest, delays.count, since.pop
         not_exist, waiting = GoState.NOT_EXIST, GoState.WAITING
         runnable, running = GoState.RUNNABLE, GoState.RUNNING
         event: Any = None
@@ -142,13 +146,13 @@ class Survey:
             before, after = event[7], event[8]
             if after is running:
                 if before is runnable:
-                    began = since.pop(event[6], None)
+                    began = take(event[6], None)
                     if began is not None:
                         ns = event[0] - began[0]
-                        if ns > delays.longest.ns:
+                        if ns > longest_delay.ns:
                             self._delayed(began, event[0])
                         else:
-                            delays.times.pending.append(ns)
+                            delayed(ns)
             elif before is waiting:
                 if after is waiting:
                     continue
@@ -161,7 +165,7 @@ class Survey:
                 if found is None or ns > found.longest.ns:
                     self._waited(began, event[0])
                 else:
-                    found.times.pending.append(ns)
+                    found.count(ns)
             elif (after is waiting or after is runnable) and before is not after:
                 since[event[6]] = event
                 if before is not_exist and event[10]:
@@ -268,6 +272,13 @@ class Survey:
         """How long a task took, as far as the window has it."""
         begin = self.begin if task.begin is None else task.begin
         return (self.end if task.end is None else task.end) - begin
+
+    def network_waits(self) -> float:
+        """How many waits for the network there were; infinity if they were not looked at."""
+        if not self._waits:
+            return math.inf
+        kinds = (kind for kind in self.kinds.values() if kind.reason == NETWORK)
+        return sum(kind.times.build().count for kind in kinds)
 
     def program_kinds(self) -> list[Kind]:
         """The kinds of waits that are at a place of the program's."""

@@ -138,9 +138,10 @@ def _from(place: Place | None) -> str:
     if place is None:
         return ""
     frames = iter(place.stack)
-    for frame in frames:
-        if frame.function == place.function and frame.line == place.line:
-            break
+    if place.line:  # else it is no place in the code, but a region, and all of the stack called it
+        for frame in frames:
+            if frame.function == place.function and frame.line == place.line:
+                break
     caller = program_frame(frame for frame in frames if frame.function != place.function)
     if caller is None:
         return ""

@@ -8,6 +8,10 @@ static void linger(long ns) {
     while (nanosleep(&t, &t) != 0) {
     }
 }
+
+static void call(void *function) {
+    ((void (*)(void))function)();
+}
 */
 import "C"
 
@@ -19,6 +23,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"flightrec/gobridge"
 )
@@ -37,7 +42,21 @@ func init() {
 		workForPython()
 		return nil, nil
 	})
+	gobridge.Register("call_python", func(_ context.Context, args json.RawMessage) (any, error) {
+		var options struct{ Function uint64 }
+		if err := json.Unmarshal(args, &options); err != nil {
+			return nil, err
+		}
+		requests(func() {})
+		request(func(context.Context) { callPython(options.Function) })
+		return nil, nil
+	})
 }
+
+// callPython calls a function pointer that Python has made.
+//
+//go:noinline
+func callPython(function uint64) { C.call(*(*unsafe.Pointer)(unsafe.Pointer(&function))) }
 
 //go:noinline
 func workForPython() { time.Sleep(slow) }
