@@ -1,9 +1,12 @@
-"""What tables, SQLite and Perfetto cost beside the reader: ``python -m bench.bench_tables``.
+"""What tables, SQLite, Perfetto and a report cost beside the reader.
+
+``python -m bench.bench_tables``
 
 Real traces are made with the Go toolchain on PATH. Every contender runs in a process of its own;
 rounds go through all of them in turn, and medians of CPU time are compared, as the wall clock says
 little on a machine that does other things too. ``tables`` makes all rows and drops them; what
-``sqlite`` and ``perfetto`` take beyond it is the writing. The bar of issue 15 is that making
+the others take beyond it is the writing, and for ``report`` the explanation too, which looks at
+all events and reads a part of the trace again. The bar of issue 15 is that making
 the tables takes at most 1.5 times as long as ``trace.read``.
 """
 
@@ -31,7 +34,8 @@ _BEGIN: Final = "import gc, sys, os; gc.disable(); file, out = sys.argv[1:]; "
 
 #: Each as the command line does it: without the cyclic garbage collector.
 _CONTENDERS: Final = {
-    "start": "import flightrec.tables, flightrec.sql, flightrec.export.perfetto; n = 0",
+    "start": "import flightrec.tables, flightrec.sql, flightrec.export.perfetto\n"
+    "import flightrec.report; n = 0",
     "read": "from flightrec import trace; n = sum(map(len, trace.read(file).chunks()))",
     "tables": "from flightrec.tables import read_tables\n"
     "n = sum(len(c.rows('snapshots')) for c in read_tables(file))",
@@ -40,7 +44,13 @@ _CONTENDERS: Final = {
     "from flightrec.tables import read_tables\n"
     "with open(out, 'wb') as f: write_perfetto(read_tables(file, PERFETTO_TABLES), f)\n"
     "n = os.stat(out).st_size",
+    "report": "from flightrec.report import write_report\n"
+    "with open(out, 'wb') as f: write_report(file, f)\n"
+    "n = os.stat(out).st_size",
 }
+
+#: Those that write a file.
+_WRITERS: Final = ("sqlite", "perfetto", "report")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -104,9 +114,9 @@ def _table(results: dict[str, Any]) -> str:
             contender,
             f"{found['cpu_s']:.2f}",
             f"{found['times_read']:.2f}",
-            f"{found['writing_s']:.2f}" if contender in ("sqlite", "perfetto") else "",
+            f"{found['writing_s']:.2f}" if contender in _WRITERS else "",
             f"{found['peak_bytes'] / _MIB:.0f}",
-            f"{found['result'] / _MIB:.0f}" if contender in ("sqlite", "perfetto") else "",
+            f"{found['result'] / _MIB:.0f}" if contender in _WRITERS else "",
         )
         for name, result in results.items()
         for contender, found in result.items()

@@ -6,7 +6,7 @@ import sys
 from array import array
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import sub
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias, cast
 
 from flightrec.tables.schema import Column, Table, Type
 
@@ -73,7 +73,9 @@ class Encoder:
     def _column(self, column: Column, values: Sequence[Any]) -> tuple[Described, bytes]:
         if column.name in ("time_ns", "end_ns"):
             return self._times(values)
-        if column.name.endswith("_ns") and column.name != "waited_ns" and not column.required:
+        if column.name == "waited_ns":
+            return _numbers(values)
+        if column.name.endswith("_ns") and not column.required:
             return self._moments(values)
         if column.type is Type.INT and column.required:
             distinct = set(values)
@@ -99,6 +101,15 @@ def _exact(values: Iterable[int]) -> bool:
     return all(-_EXACT <= value <= _EXACT for value in values)
 
 
+def _numbers(values: Sequence[int | None]) -> tuple[Described, bytes]:
+    """Numbers that need not be there, and that are there as a rule."""
+    if None not in values:
+        return _plain(cast(Sequence[int], values))
+    nan = float("nan")
+    found = array("d", [nan if value is None else value for value in values])
+    return {"kind": "plain", "type": "f64"}, _bytes(found)
+
+
 def _plain(values: Collection[int] | Collection[float]) -> tuple[Described, bytes]:
     kind, data = packed(values)
     return {"kind": "plain", "type": kind}, data
@@ -106,7 +117,10 @@ def _plain(values: Collection[int] | Collection[float]) -> tuple[Described, byte
 
 def _dictionary(distinct: set[Any], values: Sequence[Any]) -> tuple[Described, bytes]:
     """Values of which there are few: a list of them, and an index into it for each row."""
-    listed = list(distinct)
+    # In order, so that a trace always makes the same report.
+    listed = sorted(distinct - {None})
+    if len(listed) < len(distinct):
+        listed.append(None)
     described: Described = {"kind": "dictionary", "values": [_json(value) for value in listed]}
     if len(listed) == 1:
         return {**described, "type": "none"}, b""

@@ -7,21 +7,25 @@ from typing import Any
 from flightrec.errors import TraceFormatError
 from flightrec.tables.text import valid_text
 from flightrec.trace.source import Source
-from flightrec.trace.why import explain
+from flightrec.trace.why import explain_surveyed
 from flightrec.trace.why.model import Explanation
+from flightrec.trace.why.survey import Survey
 from flightrec.trace.why.text import headline
 from flightrec.trace.why.words import step_text
 
 __all__ = ["story"]
 
 
-def story(source: Source, begin_ns: int) -> dict[str, Any] | None:
+def story(
+    source: Source, survey: Survey, failure: TraceFormatError | None, begin_ns: int
+) -> dict[str, Any] | None:
     """The explanation of a trace as JSON has it, times in ns since *begin_ns*.
 
-    None where the trace is too broken to say anything.
+    *survey* has seen all of its events, and *failure* is where it is broken. None where it is too
+    broken to say anything.
     """
     try:
-        found = explain(source)
+        found = explain_surveyed(source, survey, failure)
     except TraceFormatError:
         return None
     subject = found.subject

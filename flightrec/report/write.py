@@ -13,9 +13,10 @@ from flightrec._version import __version__
 from flightrec.errors import TraceFormatError
 from flightrec.report.columns import Described, Encoder
 from flightrec.report.story import story
-from flightrec.tables import read_tables
+from flightrec.tables import TableReader
 from flightrec.tables.schema import TABLES
 from flightrec.trace.source import Source
+from flightrec.trace.why.survey import Survey
 
 __all__ = ["REPORT_TABLES", "write_report"]
 
@@ -55,7 +56,9 @@ def write_report(source: Source, file: BinaryIO) -> TraceFormatError | None:
     """
     head, tail = _page()
     file.write(head)
-    reader = read_tables(source, REPORT_TABLES, strict=False)
+    # What an explanation needs of a first look at the trace is noted while its tables are made.
+    survey = Survey(waits=True)
+    reader = TableReader(source, REPORT_TABLES, strict=False, seen=survey.add)
     encoder: Encoder | None = None
     snapshot: dict[str, Any] = {}
     for chunk in reader:
@@ -73,7 +76,7 @@ def write_report(source: Source, file: BinaryIO) -> TraceFormatError | None:
         "origin_ns": snapshot["begin_ns"],
         "total_ns": snapshot["end_ns"] - snapshot["begin_ns"],
         "snapshot": _told(snapshot),
-        "explanation": story(source, snapshot["begin_ns"]),
+        "explanation": story(source, survey, reader.error, snapshot["begin_ns"]),
     }
     file.write(b'<script type="application/json" id="about">')
     file.write(_json_in_html(about))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +14,7 @@ from flightrec.tables.interning import Interner
 from flightrec.tables.schema import USUAL, tables_named
 from flightrec.tables.sidecar import Sidecar, read_sidecar
 from flightrec.tables.text import valid_text
-from flightrec.trace.events import Sync
+from flightrec.trace.events import Event, Sync
 from flightrec.trace.reader import read
 from flightrec.trace.source import Source
 
@@ -30,6 +30,7 @@ class TableReader(Iterator[Chunk]):
 
     ``error`` is why reading stopped early; None if it did not, or not yet. Arguments are those of
     that function, and ``null`` and ``no`` of :class:`~flightrec.tables.build.TableBuilder`.
+    ``seen`` is called with the events as they are read, in order, for who needs them besides.
     """
 
     def __init__(
@@ -41,7 +42,9 @@ class TableReader(Iterator[Chunk]):
         strict: bool = True,
         null: Any = None,
         no: Any = False,
+        seen: Callable[[list[Event]], object] | None = None,
     ) -> None:
+        self._seen = seen
         self.error: TraceFormatError | None = None
         #: The tables that are read, in the order of ``TABLES``.
         self.tables = tuple(table.name for table in tables_named(tables))
@@ -77,7 +80,7 @@ class TableReader(Iterator[Chunk]):
         self._reader.close()
 
     def _read(self) -> Generator[Chunk, None, None]:
-        builder = self._builder
+        builder, seen = self._builder, self._seen
         with self._reader as reader:
             taken = 0
             try:
@@ -86,6 +89,8 @@ class TableReader(Iterator[Chunk]):
                         taken = builder.events
                         yield self._chunk(builder.take())
                     builder.add(events)
+                    if seen is not None:
+                        seen(events)
             except TraceFormatError as error:
                 self.error = error
         builder.finish()

@@ -9,6 +9,9 @@ from pathlib import Path
 
 from flightrec.report import REPORT_TABLES
 from flightrec.tables import TABLES, read_columns
+from flightrec.tables.text import valid_text
+from flightrec.trace import explain
+from flightrec.trace.why.text import headline
 from tests.gomodules import run_command
 from tests.helpers_go import Judge
 from tests.report.blocks import about, tables
@@ -90,3 +93,21 @@ def test_refuses_to_replace_the_trace(hostile_trace: Path) -> None:
     assert done.returncode == 2
     assert "is the trace itself" in done.stderr
     assert hostile_trace.read_bytes() == before
+
+
+def test_explains_as_explain_does(hostile_trace: Path, hostile_report: Path) -> None:
+    """The first screen has what ``trace.explain`` says, with times from the trace's begin."""
+    expected = explain(hostile_trace)
+    found = about(hostile_report)
+    told = found["explanation"]
+    assert told["headline"] == valid_text(headline(expected))
+    assert (told["kind"], told["id"]) == (str(expected.subject.kind), expected.subject.id)
+    assert told["begin_ns"] == expected.subject.begin_ns - found["origin_ns"]
+    assert [line["ns"] for line in told["lines"]] == [part.ns for part in expected.parts]
+
+
+def test_the_same_trace_makes_the_same_report(hostile_trace: Path, tmp_path: Path) -> None:
+    """Two processes, whose hashes differ, write the same bytes."""
+    for name in ("a.html", "b.html"):
+        assert run_command("report", hostile_trace, "-o", tmp_path / name).returncode == 0
+    assert (tmp_path / "a.html").read_bytes() == (tmp_path / "b.html").read_bytes()

@@ -54,6 +54,7 @@ __all__ = [
     "Usual",
     "Waker",
     "explain",
+    "explain_surveyed",
     "explain_task",
 ]
 
@@ -116,17 +117,39 @@ def explain(
     elif log is not None:
         subject = log_subject(survey, log)
         lives = load(again(), survey, subject.begin_ns, subject.end_ns)
-    else:
-        if task is not None:
-            subject = task_subject(survey, slowest(survey, tasks_named(survey, task)))
-        elif slowest_task:
-            found = tasks_named(survey, None)
-            subject = task_subject(survey, slowest(survey, found))
-        else:
-            subject = _noticed(survey, source) or outstanding(survey)
-        if subject.kind is SubjectKind.NOTHING:
-            return Explanation(subject, (), (), (), (), survey.begin, _failed(failure))
+    elif task is not None or slowest_task:
+        found = tasks_named(survey, task)
+        subject = task_subject(survey, slowest(survey, found))
         lives = load(again(), survey, subject.begin_ns, subject.end_ns)
+    else:
+        return _outstanding(source, again, survey, failure)
+    return answer(lives, survey, subject, _failed(failure))
+
+
+def explain_surveyed(
+    source: Source, survey: Survey, failure: TraceFormatError | None = None
+) -> Explanation:
+    """What :func:`explain` says of a source alone, if *survey* has seen its events already.
+
+    *survey* is one with ``waits``, and *failure* is what ended the reading. The part in question
+    is read again.
+    """
+    if failure is not None and not survey.generations:
+        raise failure
+    return _outstanding(source, _reopened(source), survey, failure)
+
+
+def _outstanding(
+    source: Source,
+    again: Callable[[], Source],
+    survey: Survey,
+    failure: TraceFormatError | None,
+) -> Explanation:
+    """What the snapshot was saved for, or what stands out."""
+    subject = _noticed(survey, source) or outstanding(survey)
+    if subject.kind is SubjectKind.NOTHING:
+        return Explanation(subject, (), (), (), (), survey.begin, _failed(failure))
+    lives = load(again(), survey, subject.begin_ns, subject.end_ns)
     return answer(lives, survey, subject, _failed(failure))
 
 
