@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import textwrap
 import time
 from typing import TYPE_CHECKING, Any
 
+from flightrec.cli.layout import terminal_width
 from flightrec.cli.units import count, duration, format_duration, format_size
 
 if TYPE_CHECKING:
@@ -14,6 +17,8 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "rules_text", "run", "window_text"]
 
+#: Clears a terminal.
+_CLEAR = "\x1b[H\x1b[2J"
 #: How long the process may take to answer, in seconds.
 _SECONDS = 10.0
 
@@ -50,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         if args.json:
             print(json.dumps(facts, indent=None if args.watch else 2), flush=True)
         else:
-            print(_text(facts), flush=True)
+            print(_laid_out(_text(facts), watched=args.watch is not None), flush=True)
         if args.watch is None:
             return 0
         time.sleep(args.watch)
@@ -71,6 +76,15 @@ def rules_text(facts: dict[str, Any]) -> str:
     if not rules:
         return "none"
     return f"{len(rules)}, {sum(rule['armed'] for rule in rules)} armed"
+
+
+def _laid_out(text: str, *, watched: bool) -> str:
+    """Break lines between words to fit a terminal, which shows one state after the other."""
+    if not sys.stdout.isatty():
+        return text
+    width = terminal_width()
+    lines = [textwrap.fill(line, width, subsequent_indent="  ") for line in text.splitlines()]
+    return _CLEAR * watched + "\n".join(lines)
 
 
 def _text(facts: dict[str, Any]) -> str:

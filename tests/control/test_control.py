@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import socket
 import stat
+import struct
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +146,35 @@ def test_ps_and_stat(
     facts = json.loads(capsys.readouterr().out)
     assert facts["stats"]["total_bytes"] > 0
     assert facts["rules"][0]["condition"] == "goroutines > 99999"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_stat_watched_on_a_terminal(listening: ControlServer, tmp_path: Path, columns: int) -> None:
+    """Watched on a terminal, one state follows the other, and no line is longer than it is wide."""
+    assert main("rule", os.getpid(), "add", "goroutines > 99999", "-d", tmp_path / "s") == 0
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("4H", 20, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flightrec", "stat", str(os.getpid()), "--watch", "10ms"],
+        stdout=theirs,
+        env={**environment, "PYTHONPATH": str(ROOT)},
+    )
+    os.close(theirs)
+    said = ""
+    try:
+        while said.count("\x1b[2J") < 4:
+            said += os.read(ours, 1 << 16).decode()
+    finally:
+        process.kill()
+        process.wait()
+        os.close(ours)
+    states = said.split("\x1b[H\x1b[2J")[1:4]
+    for state in states:
+        lines = state.splitlines()
+        assert max(map(len, lines)) <= columns
+        joined = " ".join(line.strip() for line in lines)
+        assert "rule goroutines > 99999: not armed, the window reaches back" in joined
 
 
 def test_rules_from_outside(
