@@ -74,7 +74,7 @@ def _rules(folder: Path) -> list[str]:
     return [
         *("--when", RULE, "--tail", "200ms", "-d", str(folder), "--arm-after", "0"),
         *("--min-interval", "0", "--per-rule", "0", "--max-snapshots", str(MAX_FILES)),
-        *("--max-snapshots-bytes", str(MAX_BYTES)),
+        *("--max-snapshots-bytes", f"{MAX_BYTES}B"),
     ]
 
 
@@ -90,6 +90,8 @@ def _serving(library: Path, rules: Sequence[str], folder: Path) -> Iterator[str]
             for _ in range(1000):
                 with contextlib.suppress(OSError), socket.create_connection((host, port)):
                     break
+                if process.poll() is not None:
+                    raise SystemExit(f"the server ended: {(folder / 'log').read_text()[:1000]}")
                 time.sleep(0.02)
             yield f"http://{host}:{port}"
         finally:
