@@ -1,7 +1,7 @@
 """Saving the snapshots that rules ask for, off the callers' paths.
 
-A rule that fires while another one's snapshot for the same folder is on its way joins it. An error
-reaches the rule's ``on_error`` and the log, and nobody else.
+A rule that fires while another one's snapshot for the same folder is on its way joins it: until the
+tail of the first is over, and while it is being written. An error reaches the rule's ``on_error`` and the log, and nobody else.
 """
 
 from __future__ import annotations
@@ -50,7 +50,8 @@ class _Pending:
     """A snapshot on its way, and everyone who waits for it."""
 
     to: SnapshotDirectory
-    due: float  # on time.monotonic
+    tail_ends: float  # the first firing's, on time.monotonic
+    due: float  # when the last firing's tail ends
     firings: list[Firing] = field(default_factory=list)
     taken: bool = False
     listed: bool = False  # whether Go was asked what is open
@@ -101,16 +102,22 @@ class Saver:
         """Have a snapshot saved for a firing; never waits."""
         to = firing.rule.to
         assert to is not None
+        tail = firing.rule.tail
         with self._changed:
-            for pending in self._pending:
-                if pending.to.path == to.path:
+            now = time.monotonic()
+            for pending in reversed(self._pending):
+                # Once the first one's tail is over, a tail of another would put off the snapshot,
+                # and rules that keep firing would put it off for ever.
+                if pending.to.path == to.path and (
+                    pending.taken or tail == 0 or now <= pending.tail_ends
+                ):
                     firing.joined = True
                     pending.firings.append(firing)
                     if not pending.taken:
                         # What follows the later one is in it as well.
-                        pending.due = max(pending.due, time.monotonic() + firing.rule.tail)
+                        pending.due = max(pending.due, now + tail)
                     return
-            self._pending.append(_Pending(to, time.monotonic() + firing.rule.tail, [firing]))
+            self._pending.append(_Pending(to, now + tail, now + tail, [firing]))
             self._changed.notify_all()
 
     @property

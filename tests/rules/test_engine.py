@@ -248,6 +248,17 @@ def test_joining(engine: RuleEngine, folder: SnapshotDirectory) -> None:
     assert (first.saved, first.joined, second.saved, second.joined) == (1, 0, 1, 1)
 
 
+def test_firing_again_and_again(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A rule that keeps firing within its tail does not put off its snapshot."""
+    add(engine, "http slower than 1ms", folder, tail=0.2)
+    (first,) = engine.post(SLOW)
+    until = time.monotonic() + DEADLINE
+    while not first.wait(0.01):
+        assert time.monotonic() < until, "the snapshot was put off"
+        engine.post(SLOW)
+    assert first.saved is not None
+
+
 def test_joining_late(
     engine: RuleEngine, folder: SnapshotDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
