@@ -1,7 +1,8 @@
 """Saving the snapshots that rules ask for, off the callers' paths.
 
 A rule that fires while another one's snapshot for the same folder is on its way joins it: until the
-tail of the first is over, and while it is being written. An error reaches the rule's ``on_error`` and the log, and nobody else.
+tail of the first is over, and while it is being written. An error reaches the rule's ``on_error``
+and the log, and nobody else.
 """
 
 from __future__ import annotations
