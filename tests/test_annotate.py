@@ -347,3 +347,20 @@ def test_calls_of_exports_are_in_the_region(
     assert begin.name == "call"
     assert created.goroutine == begin.goroutine == end.goroutine
     assert begin.time < created.time < end.time
+
+
+def test_opened_needs_no_lock(runtime: flightrec.GoRuntime) -> None:
+    """What is open is listed also while the lock of Python's list of threads is taken."""
+    taken, listed = threading.Event(), threading.Event()
+
+    def list_them() -> object:
+        taken.wait(DEADLINE)
+        facts = runtime._annotations.opened.as_facts()
+        listed.set()
+        return facts
+
+    thread = Thread(list_them)  # its begin and its end take the lock
+    with threading._active_limbo_lock:  # type: ignore[attr-defined]
+        taken.set()
+        assert listed.wait(DEADLINE)
+    assert thread.result() == []

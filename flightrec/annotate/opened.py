@@ -36,7 +36,9 @@ class Opened:
 
     def as_facts(self) -> list[dict[str, Any]]:
         """Return them as JSON has it; ``start_ns`` is on the trace clock (on Linux)."""
-        names = {thread.ident: thread.name for thread in threading.enumerate()}
+        # Not threading.enumerate(): its lock may be taken by what a signal handler interrupted.
+        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
+        names = {ident: thread.name for ident, thread in list(active.items())}
         return [
             {
                 "kind": kind,

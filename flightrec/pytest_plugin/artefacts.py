@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from flightrec import FlightRecorder
+    from flightrec.pytest_plugin.program import GoProgram
 
-__all__ = ["Artefacts", "save_window"]
+__all__ = ["Artefacts", "save_program", "save_window"]
 
 _WIDTH: Final = 100
 #: Of a failure's text so much stands in the metadata.
@@ -31,10 +32,12 @@ class Artefacts:
 
     :ivar trace: ``go tool trace`` opens it, and ``flightrec`` does.
     :ivar seconds: how far the window reaches back.
+    :ivar of: whose window it is.
     """
 
     trace: Path
     seconds: float
+    of: str = "the Go runtime"
 
     @property
     def metadata(self) -> Path:
@@ -48,7 +51,7 @@ class Artefacts:
 
     def __str__(self) -> str:
         return (
-            f"The last {self.seconds:.1f} s of the Go runtime: {self.trace}\n"
+            f"The last {self.seconds:.1f} s of {self.of}: {self.trace}\n"
             f"  summary: {self.info.name}, metadata: {self.metadata.name}\n"
             f"  why it was slow: flightrec why {self.trace}"
         )
@@ -95,8 +98,39 @@ def save_window(
     saved = Artefacts(folder() / f"{stem}.trace", facts["window"]["seconds"])
     snapshot.save(saved.trace)
     _write(saved.metadata, json.dumps(facts, indent=2) + "\n")
-    _write(saved.info, _info(saved.trace))
+    _write_info(saved.trace)
     return saved
+
+
+def save_program(
+    program: GoProgram,
+    folder: Callable[[], Path],
+    stem: str,
+    *,
+    reason: str,
+    test: dict[str, Any],
+) -> Artefacts:
+    """Save a program's window in a test's folder, and what it has printed.
+
+    Of one that runs it is the window until now, of one that has ended the window at its end. The
+    parameters and errors are those of :func:`save_window`. What it has printed is saved also where
+    there is no window.
+    """
+    path = folder() / f"{stem}.trace"
+    for stream, text in (("stdout", program.out), ("stderr", program.err)):
+        if text:
+            _write(path.with_suffix(f".{stream}"), text)
+    facts: dict[str, Any] = {"reasons": [{"rule": "pytest", "reason": reason[:_REASON]}]}
+    with new_file(path) as descriptor:
+        if program.running:
+            facts = program.ask_window(descriptor, reason=reason[:_REASON])
+        else:
+            with open(descriptor, "wb", closefd=False) as file:
+                file.write(program.snapshot.read_bytes())
+    facts["test"] = test
+    facts["program"] = {**facts.get("program", {}), **program.facts}
+    _write(path.with_suffix(".json"), json.dumps(facts, indent=2) + "\n")
+    return Artefacts(path, _write_info(path), of=program.name)
 
 
 def _write(path: Path, text: str) -> None:
@@ -104,10 +138,14 @@ def _write(path: Path, text: str) -> None:
         file.write(text.encode("utf-8", "backslashreplace"))
 
 
-def _info(path: Path) -> str:
-    from flightrec import trace
+def _write_info(trace: Path) -> float:
+    """Write the summary beside a trace, and return how long the trace is, in seconds."""
     from flightrec.cli.overview import overview
     from flightrec.cli.overview_text import overview_text
+    from flightrec.trace import summarize
 
-    facts = overview(trace.summarize(path, details=False), path.name, path.stat().st_size)
-    return overview_text(facts, width=_WIDTH, everything=False)
+    summary = summarize(trace, details=False)
+    facts = overview(summary, trace.name, trace.stat().st_size)
+    text = overview_text(facts, width=_WIDTH, everything=False)
+    _write(trace.with_suffix(".txt"), text)
+    return summary.duration_ns / 1e9

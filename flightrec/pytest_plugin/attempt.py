@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Any
 from flightrec.pytest_plugin.folders import make_folder
 
 if TYPE_CHECKING:
-    from flightrec import FlightRecorder, GoRuntime, Region, Task
+    from flightrec import FlightRecorder, GoRuntime
     from flightrec.pytest_plugin.artefacts import Artefacts
+    from flightrec.pytest_plugin.phases import Phases
+    from flightrec.pytest_plugin.program import GoProgram
 
 __all__ = ["Attempt"]
 
@@ -36,44 +38,45 @@ class Attempt:
         self._worker = worker
         self._folder: Path | None = None
         self._lock = threading.RLock()  # a signal handler may save while the test's thread saves
-        self._task: Task | None = None
-        self._region: Region | None = None
+        self._phases: Phases | None = None
 
     # ---- in the trace
 
     def begin_phase(self, phase: str, runtime: GoRuntime | None) -> None:
-        """Begin set-up, call or tear-down."""
+        """Begin set-up, call or tear-down; the one before ends here, if it has not.
+
+        That is later than pytest has returned from it, by its report, but it halves how often Go is
+        entered with cold caches.
+        """
         self.phase = phase
-        self._annotate(runtime)
+        if runtime is not None:
+            self._annotate(runtime)
 
     def recorded_by(self, runtime: GoRuntime) -> None:
         """Begin task and region now, for a runtime that was loaded within the phase."""
-        if self.phase and self._region is None:
+        if self.phase and self._phases is None:
             self._annotate(runtime)
 
-    def _annotate(self, runtime: GoRuntime | None) -> None:
-        if runtime is None:
-            return
+    def _annotate(self, runtime: GoRuntime) -> None:
         self.phase_ns = runtime.now_ns()
-        if self._task is None:
+        phases = self._phases
+        if phases is None:
+            from flightrec.pytest_plugin.phases import Phases
+
             self.begin_ns = self.phase_ns
-            self._task = runtime.task(self.node_id)
-            self._task.__enter__()
-        self._region = self._task.region(self.phase)
-        self._region.__enter__()  # from a plain function: so it can be seen to nest
+            phases = self._phases = Phases(runtime, self.node_id)
+        phases.begin(self.phase)
 
     def end_phase(self) -> None:
         """End the phase that goes on."""
-        region, self._region = self._region, None
-        if region is not None:
-            region.__exit__(None, None, None)
+        if self._phases is not None:
+            self._phases.end_region()
 
     def end(self) -> None:
         """End the test. A second call does nothing."""
-        self.end_phase()
-        task, self._task = self._task, None
-        if task is not None:
-            task.__exit__(None, None, None)
+        phases, self._phases = self._phases, None
+        if phases is not None:
+            phases.end()
 
     # ---- on disk
 
@@ -82,18 +85,22 @@ class Attempt:
         """Its folder, if something was saved."""
         return self._folder
 
-    def save(self, recorder: FlightRecorder, stem: str, reason: str) -> Artefacts:
-        """Save the window, once for each stem.
+    def save(self, of: FlightRecorder | GoProgram, stem: str, reason: str) -> Artefacts:
+        """Save a window, once for each stem.
 
         :raises FlightRecorderError: there is nothing to save.
         :raises OSError: it cannot be written.
         """
-        from flightrec.pytest_plugin.artefacts import save_window
+        from flightrec import FlightRecorder
+        from flightrec.pytest_plugin.artefacts import save_program, save_window
 
         with self._lock:
             if stem not in self.saved:
-                self.saved[stem] = save_window(
-                    recorder, self._make_folder, stem, reason=reason, test=self._facts()
+                facts = self._facts()
+                self.saved[stem] = (
+                    save_window(of, self._make_folder, stem, reason=reason, test=facts)
+                    if isinstance(of, FlightRecorder)
+                    else save_program(of, self._make_folder, stem, reason=reason, test=facts)
                 )
             return self.saved[stem]
 

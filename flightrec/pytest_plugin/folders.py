@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import Path
 from typing import Final
@@ -20,6 +19,8 @@ def slug(node_id: str) -> str:
 
     Different ids have different names: a hash of the whole id ends it.
     """
+    import hashlib  # takes milliseconds, and most runs keep nothing
+
     digest = hashlib.sha256(node_id.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH]
     path, _, test = node_id.partition("::")
     readable = f"{path.rpartition('/')[2].removesuffix('.py')}-{test}" if test else path

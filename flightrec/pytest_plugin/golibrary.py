@@ -18,7 +18,7 @@ try:
 except ImportError:  # Windows, where Go libraries with the bridge cannot be loaded
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["load_runtime"]
+__all__ = ["built_library", "load_runtime"]
 
 
 def load_runtime(options: Options, shared: Path) -> GoRuntime:
@@ -31,19 +31,39 @@ def load_runtime(options: Options, shared: Path) -> GoRuntime:
     import flightrec
 
     if options.package is not None:
-        return flightrec.load(_built(options.package, options.package_folder, shared))
+        return flightrec.load(built_library(options.package, options.package_folder, shared))
     return flightrec.load(options.library)
 
 
-def _built(package: str, folder: Path, shared: Path) -> Path:
+def built_library(
+    package: str,
+    folder: Path,
+    shared: Path,
+    *,
+    tags: tuple[str, ...] = (),
+    race: bool = False,
+    instrument: tuple[str, ...] = (),
+) -> Path:
+    """Return the library of a package, which is built if no process of the session has built it.
+
+    :param package: a path, relative to ``folder`` if it exists there; or what Go calls it; or a
+        library, which is returned as it is.
+    :raises ToolchainError: it cannot be built.
+    """
+    from flightrec.cli.target import short_name
     from flightrec.gobuild import build
 
-    library = shared / f"flightrec-{slug(package)}.so"
-    target = str(folder / package) if package.startswith(".") else package
+    path = (folder / package).absolute()
+    if path.is_file():
+        return path
+    target = str(path) if package.startswith(".") or path.is_dir() else package
+    key = " ".join(map(str, (target, tags, race, instrument)))
+    library = shared / "flightrec-built" / slug(key) / f"lib{short_name(target)}.so"
+    library.parent.mkdir(parents=True, exist_ok=True)
     with _locked(library.with_suffix(".lock")):
         if not library.exists():
             new = library.with_suffix(".new.so")
-            build(target, new)
+            build(target, new, tags=tags, race=race, instrument=instrument)
             new.replace(library)
     return library
 

@@ -8,7 +8,6 @@ hangs in Go lets it do so never. So the C part of the handler also wakes a threa
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
 import signal
 import socket
@@ -102,5 +101,7 @@ class Interrupts:
             if signal.SIGTERM in stops and self._is_ours():
                 # Only the main thread may do that through Python, and it hangs.
                 with contextlib.suppress(Exception):
+                    import ctypes
+
                     ctypes.CDLL(None).signal(int(signal.SIGTERM), None)
                 os.kill(os.getpid(), signal.SIGTERM)

@@ -49,18 +49,19 @@ class Judging:
                 if names is not None and "flight_recorder" not in names:
                     names.insert(0, "flight_recorder")
 
-    @pytest.hookimpl(hookwrapper=True)
+    @pytest.hookimpl(wrapper=True)
     def pytest_fixture_setup(
         self, fixturedef: pytest.FixtureDef[object]
-    ) -> Generator[None, None, None]:
+    ) -> Generator[None, object, object]:
         """Note when fixtures are set up that outlive the test: what they create is not its own."""
         attempt = self._session.attempt
         if attempt is None or fixturedef.scope == "function":
-            yield
-            return
+            return (yield)
         begin = self._session.now_ns()
-        yield
-        attempt.shared_set_up.append((begin, self._session.now_ns()))
+        try:
+            return (yield)
+        finally:
+            attempt.shared_set_up.append((begin, self._session.now_ns()))
 
     @pytest.hookimpl(trylast=True)
     def pytest_runtest_call(self, item: pytest.Item) -> None:

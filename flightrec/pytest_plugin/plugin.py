@@ -7,15 +7,26 @@ once a test of the run uses the plugin, or an option of it is given.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from flightrec import FlightRecorder, GoRuntime
+    from flightrec.pytest_plugin.programs import ProgramStarter
     from flightrec.pytest_plugin.session import Session
 
-__all__ = ["LIMITS", "MODES", "flight_recorder", "go_runtime"]
+__all__ = [
+    "LIMITS",
+    "MODES",
+    "flight_recorder",
+    "go_program",
+    "go_program_factory",
+    "go_runtime",
+]
 
 MODES: Final = ("off", "on", "retain-on-failure")
 
@@ -36,7 +47,7 @@ LIMITS: Final = (
 _HANG: Final = (
     "go_hang(seconds): keep the Go runtime's window of the test once it has run for so long"
 )
-_FIXTURES: Final = ("go_runtime", "flight_recorder")
+_FIXTURES: Final = ("go_runtime", "flight_recorder", "go_program", "go_program_factory")
 _MARKERS: Final = ("go_limits", "go_hang")
 
 
@@ -74,7 +85,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if marked or any(
         name in _FIXTURES for item in items for name in getattr(item, "fixturenames", ())
     ):
-        _session(config).judging.prepare(marked)
+        _session(config).prepare(marked)
 
 
 def _session(config: pytest.Config) -> Session:
@@ -93,12 +104,15 @@ def go_runtime(pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFac
     from flightrec.pytest_plugin.golibrary import load_runtime
 
     session = _session(pytestconfig)
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    runtime = load_runtime(session.options, shared)
+    runtime = load_runtime(session.options, _shared(tmp_path_factory))
     session.record(runtime)
     return runtime
+
+
+def _shared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all workers of pytest-xdist have."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
 
 
 @pytest.fixture
@@ -109,3 +123,43 @@ def flight_recorder(pytestconfig: pytest.Config, go_runtime: GoRuntime) -> Fligh
     those before it. A test may stop it; the next one finds it started, with the options' window.
     """
     return _session(pytestconfig).record(go_runtime)
+
+
+@pytest.fixture
+def go_program(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ProgramStarter]:
+    """Return a function that runs a Go package's ``main`` in a child process, recorded.
+
+    Call it with the package and the program's arguments; it returns the program once that is ready
+    (``ready_line``, ``ready_port``). What still runs after the test is stopped by SIGTERM.
+    """
+    yield from _starter(pytestconfig, tmp_path_factory)
+
+
+@pytest.fixture(scope="session")
+def go_program_factory(
+    pytestconfig: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ProgramStarter]:
+    """Return the same function, for fixtures of any scope: use the program by ``with``."""
+    yield from _starter(pytestconfig, tmp_path_factory)
+
+
+def _starter(
+    config: pytest.Config, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ProgramStarter]:
+    from flightrec.errors import FlightRecorderError
+    from flightrec.pytest_plugin.programs import ProgramStarter
+
+    session = _session(config)
+    starter = ProgramStarter(
+        session.options,
+        session.programs(),
+        _shared(tmp_path_factory),
+        lambda: tmp_path_factory.mktemp("go_program"),
+    )
+    yield starter
+    try:
+        starter.close()
+    except FlightRecorderError as exc:
+        pytest.fail(str(exc), pytrace=False)

@@ -7,18 +7,20 @@ import os
 import sys
 import time
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from flightrec.pytest_plugin.attempt import Attempt
 from flightrec.pytest_plugin.hangs import HangWatch, hang_seconds
 from flightrec.pytest_plugin.interrupts import Interrupts
-from flightrec.pytest_plugin.judging import Judging
 from flightrec.pytest_plugin.options import Options, read_options
 
 if TYPE_CHECKING:
     from flightrec import Departure, FlightRecorder, GoRuntime
+    from flightrec.pytest_plugin.judging import Judging
+    from flightrec.pytest_plugin.program import GoProgram
+    from flightrec.pytest_plugin.programs import Programs
 
 __all__ = ["Session", "session_of"]
 
@@ -32,14 +34,50 @@ class Session:
     While no Go runtime is used, each of them looks at one attribute or two.
     """
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: Options, plugins: pytest.PytestPluginManager) -> None:
         self.options = options
+        self._plugins = plugins
         self.recorder: FlightRecorder | None = None
         self.attempt: Attempt | None = None
-        self.judging = Judging(self)
+        self._judging: Judging | None = None
+        self._programs: Programs | None = None
         self.interrupts = Interrupts(self.keep)
         self._hangs = HangWatch(self.keep)
+        self._last = True  # whether the test that runs is
         self._pid = os.getpid()
+        self._worker = os.environ.get("PYTEST_XDIST_WORKER")
+        #: Whether a test can count as hanging.
+        self.may_hang = options.hang is not None
+
+    def prepare(self, items: list[pytest.Item]) -> None:
+        """Read the markers of tests that have some of the plugin's.
+
+        :raises pytest.UsageError: a limit that there is not, or makes no sense.
+        """
+        self.may_hang = self.may_hang or any(
+            item.get_closest_marker("go_hang") is not None for item in items
+        )
+        limited = [item for item in items if item.get_closest_marker("go_limits") is not None]
+        if not limited:
+            return
+        if self._judging is None:
+            from flightrec.pytest_plugin.judging import Judging
+
+            self._judging = Judging(self)
+            self._plugins.register(self._judging, "flightrec-limits")
+        self._judging.prepare(limited)
+
+    def programs(self) -> Programs:
+        """Return what Go programs of the tests are registered with.
+
+        The window of those that run is kept as well.
+        """
+        if self._programs is None:
+            from flightrec.pytest_plugin.programs import Programs
+
+            self.interrupts.install()
+            self._programs = Programs()
+        return self._programs
 
     # ---- the recorder
 
@@ -66,7 +104,7 @@ class Session:
 
     def _runtime(self) -> GoRuntime | None:
         """Return the runtime that is recorded; start recording one that a test has loaded."""
-        if self.recorder is None and self.options.records_all:
+        if self.options.records_all:
             loaded = getattr(sys.modules.get("flightrec.runtime"), "_runtime", None)
             if loaded is not None:
                 self.record(loaded)
@@ -79,91 +117,100 @@ class Session:
     def _departs(self, departure: Departure) -> None:
         self.keep("exit", f"Go ends the process ({departure.kind}, {departure.code})")
 
-    def keep(self, stem: str, reason: str) -> str:
-        """Save the window for the test that runs; return what to tell, empty for nothing.
+    def keep(self, stem: str, reason: str) -> list[str]:
+        """Save the windows for the test that runs; return what to tell.
 
-        Never raises: a test must not fail for its artefacts.
+        They are that of the runtime in this process, and those of its programs. Never raises: a
+        test must not fail for its artefacts.
         """
-        attempt, recorder = self.attempt, self.recorder
-        if attempt is None or recorder is None or not self.options.keeps_failures:
-            return ""
+        attempt = self.attempt
+        if attempt is None or not self.options.keeps_failures:
+            return []
         if os.getpid() != self._pid:
-            return ""  # a forked child, which has no Go runtime
-        try:
-            return str(attempt.save(recorder, stem, reason))
-        except Exception as exc:
-            return f"flightrec: the window of this test could not be kept: {exc}"
+            return []  # a forked child, which has no Go runtime
+        told = []
+        if self.recorder is not None:
+            told.append(_saved(attempt, self.recorder, stem, reason))
+        for name, program in self._programs.named() if self._programs is not None else ():
+            told.append(_saved(attempt, program, f"{stem}-{name}", reason))
+        return told
 
     # ---- the hooks
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, None]:
-        """Keep the window of a test that Ctrl-C or pytest.exit interrupts; it has no report."""
-        outcome = yield
-        if outcome.excinfo is not None:
-            self.keep("interrupt", f"interrupted by {outcome.excinfo[0].__name__}")
-        self._end()
+    # Few, and hardly a wrapper: a suite of trivial tests is to take hardly longer.
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin the test's task, and its region of the set-up."""
         self._end()
         self.attempt = Attempt(
             item.nodeid,
             self.options.folder,
             rerun=getattr(item, "execution_count", 1) - 1,
-            worker=os.environ.get("PYTEST_XDIST_WORKER"),
+            worker=self._worker,
         )
         if self.recorder is not None and not self.recorder.enabled:
             with contextlib.suppress(Exception):  # then the test's own use of it will say why
                 self.record(self.recorder.runtime)
-        seconds = hang_seconds(item, self.options.hang)
-        if seconds is not None:
-            self._hangs.begin(seconds)
+        if self.may_hang:
+            seconds = hang_seconds(item, self.options.hang)
+            if seconds is not None:
+                self._hangs.begin(seconds)
         self._begin("set-up")
-        yield
-        self.attempt.end_phase()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_call(self) -> Generator[None, None, None]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_call(self) -> None:
         """Show the test's function as a region."""
         self._begin("call")
-        yield
-        self._end_phase()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
-    def pytest_runtest_teardown(self) -> Generator[None, None, None]:
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> None:
         """Show the tear-down as a region."""
+        self._last = nextitem is None
         self._begin("tear-down")
-        yield
-        self._end_phase()
 
-    @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(
         self, item: pytest.Item, call: pytest.CallInfo[None]
-    ) -> Generator[None, Any, None]:
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Keep the window of what has failed, at once, and say so in its report."""
-        outcome = yield
-        report = outcome.get_result()
         attempt = self.attempt
+        if call.excinfo is not None and attempt is not None:
+            attempt.end_phase()  # what is kept of it takes time that is not the test's
+        if call.excinfo is not None and self._programs is not None:
+            for name, stream, text in self._programs.printed():
+                item.add_report_section(f"of {name}", stream, text)
+        report = yield
         if attempt is None:
-            return
-        told = ""
+            return report
         if report.failed:
-            told = self.keep(call.when, f"{call.when} failed: {_short(call)}")
+            earlier = map(str, list(attempt.saved.values()))
+            told = [*earlier, *self.keep(call.when, f"{call.when} failed: {_short(call)}")]
         elif call.when == "teardown" and self.options.mode == "on":
             told = self.keep("end", "kept by --flightrec=on")
+        else:
+            told = []
         if told:
-            earlier = [str(each) for each in attempt.saved.values() if str(each) != told]
-            report.sections.append(("flightrec", "\n".join([*earlier, told])))
+            report.sections.append(("flightrec", "\n".join(dict.fromkeys(told))))
         folder = attempt.folder
         if folder is not None:
             fact = ("flightrec", str(folder))
             for properties in (item.user_properties, report.user_properties):
                 if fact not in properties:
                     properties.append(fact)
-        if call.when == "teardown":
+        if call.when == "teardown" and self._last:
             self._end()
+        return report
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep the window of a test that Ctrl-C or pytest.exit interrupts; it has no report."""
+        self.keep("interrupt", f"interrupted by {excinfo.typename}")
+        self._end()
+
+    def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        """Keep the window of a test that takes pytest itself with it."""
+        self.keep("interrupt", f"pytest failed by {excinfo.typename}")
+        self._end()
 
     def pytest_sessionfinish(self) -> None:
         """Stop recording."""
@@ -180,20 +227,17 @@ class Session:
     # ---- phases
 
     def _begin(self, phase: str) -> None:
-        attempt = self.attempt
+        attempt, recorder = self.attempt, self.recorder
         if attempt is not None:
-            attempt.end_phase()
-            attempt.begin_phase(phase, self._runtime())
-
-    def _end_phase(self) -> None:
-        if self.attempt is not None:
-            self.attempt.end_phase()
+            attempt.begin_phase(phase, self._runtime() if recorder is None else recorder.runtime)
 
     def _end(self) -> None:
         attempt, self.attempt = self.attempt, None
         if attempt is not None:
             self._hangs.end()
             attempt.end()
+            if self._programs is not None:
+                self._programs.forget_closed()
 
 
 _SESSION = pytest.StashKey[Session]()
@@ -206,10 +250,16 @@ def session_of(config: pytest.Config) -> Session:
     """
     session = config.stash.get(_SESSION, None)
     if session is None:
-        session = config.stash[_SESSION] = Session(read_options(config))
+        session = config.stash[_SESSION] = Session(read_options(config), config.pluginmanager)
         config.pluginmanager.register(session, "flightrec-session")
-        config.pluginmanager.register(session.judging, "flightrec-limits")
     return session
+
+
+def _saved(attempt: Attempt, of: FlightRecorder | GoProgram, stem: str, reason: str) -> str:
+    try:
+        return str(attempt.save(of, stem, reason))
+    except Exception as exc:
+        return f"flightrec: the window of this test could not be kept: {exc}"
 
 
 def _short(call: pytest.CallInfo[None]) -> str:

@@ -33,10 +33,10 @@ class Project:
         """Write a file of the project."""
         (self.pytester.path / name).write_text(textwrap.dedent(code), encoding="utf-8")
 
-    def run(self, *arguments: str) -> pytest.RunResult:
+    def run(self, *arguments: str, timeout: float = 2 * DEADLINE) -> pytest.RunResult:
         """Run pytest to its end."""
         asyncio = () if "-p" in arguments else ("-p", "no:asyncio")
-        return self.pytester.runpytest_subprocess(*asyncio, *arguments, timeout=2 * DEADLINE)
+        return self.pytester.runpytest_subprocess(*asyncio, *arguments, timeout=timeout)
 
     def folders(self) -> list[Path]:
         """Return the folders of tests of which something was kept, sorted."""
