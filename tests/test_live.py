@@ -85,8 +85,8 @@ def test_ends_and_waits(runtime: flightrec.GoRuntime, make_recorder: MakeRecorde
             list(events)
         recorder.snapshot()
         # The generation comes to the stream about when it comes to the recorder.
-        until, first = time.monotonic() + DEADLINE, None
-        while first is None and time.monotonic() < until:
+        deadline, first = time.monotonic() + DEADLINE, None
+        while first is None and time.monotonic() < deadline:
             with contextlib.suppress(TimeoutError):
                 first = next(events)
         assert isinstance(first, trace.Sync)
