@@ -50,9 +50,12 @@ run: setup ## record a Go workload, validate the snapshot, say how to look at it
 	@echo
 	@echo 'Look at it: $(BIN)/flightrec view build/pingpong.trace'
 
+# How many processes share the tests, each on its own: `make test WORKERS=3`. None: one after the other.
+WORKERS ?=
+
 .PHONY: test
-test: setup ## run the tests, every Python warning an error
-	$(PY) -X dev -W error -m pytest $(ARGS)
+test: setup ## run the tests, every Python warning an error (WORKERS=3: side by side)
+	$(PY) -X dev -W error -m pytest $(if $(WORKERS),-p xdist --dist load --tx '$(WORKERS)*popen//python=$(PY) -X dev -W error') $(ARGS)
 
 .PHONY: test-matrix
 test-matrix: setup ## test with Go 1.22 to 1.27 and with each CPython >= 3.10 found
