@@ -13,7 +13,7 @@ class Case(NamedTuple):
     """A program, what is slow in it, and its cause: a kind of time, and a function.
 
     ``caller`` is a function that called it, where that tells more; ``since`` the first Go minor
-    version that can run it. ``or_kind`` is what it may be as well, depending on the machine.
+    version that can run it, or whose trace tells the cause. ``or_kind`` is what it may be as well, depending on the machine.
     """
 
     name: str
@@ -112,6 +112,7 @@ PYTHON_CASES: Final = (
         "a Python task that runs a Go workload",
         StepKind.SLEEP,
         "main.workForPython",
+        since=23,
     ),
     Case(
         "gil",
@@ -125,12 +126,14 @@ PYTHON_CASES: Final = (
         StepKind.CGO,
         "region 'render'",
         "main.callPython",
+        since=23,
     ),
     Case(
         "callback_and_back",
         "a Go request that calls Python, which runs a Go workload",
         StepKind.SLEEP,
         "main.workForPython",
+        since=23,
     ),
 )
 
