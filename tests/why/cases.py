@@ -13,7 +13,8 @@ class Case(NamedTuple):
     """A program, what is slow in it, and its cause: a kind of time, and a function.
 
     ``caller`` is a function that called it, where that tells more; ``since`` the first Go minor
-    version that can run it, or whose trace tells the cause. ``or_kind`` is what it may be as well, depending on the machine.
+    version that can run it, or whose trace tells the cause. ``or_kind`` is what it may be as well,
+    depending on the machine.
     """
 
     name: str
