@@ -151,7 +151,10 @@ def test_same_generations_as_the_reference(
         recorder.start()
         runtime.run("reference_start", min_age_ns=10**12, max_bytes=2 << 20)
         began = time.monotonic()
-        while time.monotonic() - began < 4:  # generations of one second, each less than 1 MiB
+        # Generations of one second, each less than 1 MiB, until the first has been evicted: the
+        # reference, started after ours, does not have it.
+        while time.monotonic() - began < 4 or rings[list(rings)[-1]][0] == list(rings)[0]:
+            assert time.monotonic() - began < 40, rings
             runtime.run("pingpong", duration=0.001)
             time.sleep(0.1)
         runtime.run("reference_write_to", path=sys.argv[1])
