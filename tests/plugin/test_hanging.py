@@ -67,30 +67,6 @@ def test_timeout(project: Project, method: str) -> None:
     assert (project.folder("test_hangs") / "hang.trace").exists()
 
 
-def test_faulthandler(project: Project, judge: Judge) -> None:
-    """The window of a test is there when faulthandler ends the process while the test hangs."""
-    project.write(
-        """
-        import faulthandler
-        import pathlib
-        import threading
-        import time
-        import pytest
-
-        @pytest.mark.go_hang(0.3)
-        def test_hangs(go_runtime):
-            def kill():
-                while not list(pathlib.Path("flightrec-results").glob("*/hang.json")):
-                    time.sleep(0.01)
-                faulthandler.dump_traceback_later(0.1, exit=True)
-            threading.Thread(target=kill).start()
-            go_runtime.run("idle", goroutines=1, duration=300)
-        """
-    )
-    assert project.run("-p", "no:faulthandler").ret == 1
-    judge.check(project.folder("test_hangs") / "hang.trace")
-
-
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_signals(project: Project, judge: Judge, number: signal.Signals) -> None:
     """Ctrl-C and SIGTERM leave the window of the test that runs, and end as they always do."""
