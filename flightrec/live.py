@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 from flightrec import wire
 from flightrec.errors import NotEnabledError
 from flightrec.generation import NativeHold
+from flightrec.library import is_forked
 from flightrec.native_storage import NativeStorage
 from flightrec.recording import Recording, RecordingOptions
 from flightrec.ring import Retention
@@ -103,7 +104,8 @@ class _LiveRecording(Recording):
 class LiveEvents(Iterator[Event]):
     """The events from :meth:`flightrec.FlightRecorder.events`: an iterator and a context manager.
 
-    One thread iterates; any thread may call :meth:`close`.
+    One thread iterates; any thread may call :meth:`close`. In a forked child all raise
+    ForkedProcessError.
     """
 
     def __init__(
@@ -120,6 +122,7 @@ class LiveEvents(Iterator[Event]):
         self._events: Iterator[Event] = iter(())
 
     def _generation(self) -> Iterator[list[Event]]:
+        self._check_fork()
         waiting = self._recording.queue.take(self._timeout)
         if waiting is None:
             if self._recording.failure is not None:
@@ -151,6 +154,7 @@ class LiveEvents(Iterator[Event]):
         :raises TimeoutError: the Go runtime takes longer than ``timeout`` seconds to end the
             generation.
         """
+        self._check_fork()
         try:
             self._recording.stop(timeout)
             self._skipped = self._recording.statistics().dropped_generations
@@ -160,6 +164,7 @@ class LiveEvents(Iterator[Event]):
 
     def close(self) -> None:
         """End it at once; what was not read yet is dropped. May be called again."""
+        self._check_fork()
         self._recording.queue.end()
         self.end()
         self._recording.queue.clear()
@@ -174,7 +179,11 @@ class LiveEvents(Iterator[Event]):
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self.close()
+        if not is_forked():
+            self.close()
+
+    def _check_fork(self) -> None:
+        self._recording.runtime._library.check_fork()
 
 
 def _drop(recording: _LiveRecording) -> None:

@@ -10,7 +10,7 @@ import pytest
 import flightrec
 from flightrec import trace
 from tests.conftest import MakeRecorder
-from tests.helpers import DEADLINE, Thread, fill_until, until
+from tests.helpers import DEADLINE, Child, Thread, fill_until, until
 
 MIB = 1 << 20
 
@@ -101,3 +101,27 @@ def test_ends_and_waits(runtime: flightrec.GoRuntime, make_recorder: MakeRecorde
     del events, iterator  # dropped in the middle
     until(lambda: runtime._library.cdll.flightrec_session_count() == 1, "its session has ended")
     recorder.stop()
+
+
+def test_fork(child: Child) -> None:
+    """In a forked child, a loop, end and close raise ForkedProcessError at once."""
+    done = child.run(
+        """
+        recorder = flightrec.FlightRecorder(flightrec.load())
+        recorder.start()
+        events = recorder.events()
+        pid = fork()
+        if pid == 0:
+            for act in (lambda: next(events), events.end, events.close):
+                try:
+                    act()
+                except flightrec.ForkedProcessError:
+                    print("forked", flush=True)
+            with events:
+                pass
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        events.close()
+        """
+    )
+    assert done.stdout.split() == ["forked"] * 3
