@@ -14,29 +14,14 @@ from flightrec.errors import TraceFormatError
 from flightrec.report.columns import Described, Encoder
 from flightrec.report.story import story
 from flightrec.tables import TableReader
-from flightrec.tables.schema import TABLES
+from flightrec.tables.schema import TABLES, USUAL
 from flightrec.trace.source import Source
 from flightrec.trace.why.survey import Survey
 
 __all__ = ["REPORT_TABLES", "write_report"]
 
 #: The tables that are in a report.
-REPORT_TABLES: Final = (
-    "snapshots",
-    "goroutines",
-    "goroutine_states",
-    "wakeups",
-    "proc_states",
-    "tasks",
-    "regions",
-    "logs",
-    "ranges",
-    "metrics",
-    "samples",
-    "stacks",
-    "stack_frames",
-    "frames",
-)
+REPORT_TABLES: Final = tuple(name for name in USUAL if name != "generations")
 
 #: Of ``report/FORMAT.md``; raised when the page of another version could not read it.
 _FORMAT: Final = 1
