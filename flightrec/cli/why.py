@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 from typing import TYPE_CHECKING
 
@@ -48,11 +47,12 @@ def configure(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain and print."""
+    from flightrec.cli.layout import terminal_width
     from flightrec.cli.progress import ProgressFile
     from flightrec.cli.tracefile import without_collector
     from flightrec.errors import TraceFormatError
     from flightrec.trace.why import NotInTraceError, explain
-    from flightrec.trace.why.text import WIDTH, explanation_text
+    from flightrec.trace.why.text import explanation_text
 
     with ProgressFile(args.file) as file, without_collector():
         try:
@@ -76,9 +76,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(explanation.to_json(), indent=2))
     else:
-        live = sys.stdout.isatty()
-        width = shutil.get_terminal_size((WIDTH, 24)).columns if live else WIDTH
-        print(explanation_text(explanation, width, stacks=args.stacks), end="")
+        print(explanation_text(explanation, terminal_width(), stacks=args.stacks), end="")
     return 1 if explanation.broken else 0
 
 

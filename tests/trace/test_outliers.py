@@ -6,6 +6,8 @@ import pytest
 
 import flightrec
 from flightrec.trace import Outlier, outliers, summarize
+from flightrec.trace.summary.distribution import DistributionBuilder
+from flightrec.trace.why import SubjectKind, explain
 from tests.trace.tracebuilder import batch, event, header, running, stacks, strings, sync
 
 _UNIT_NS = 64
@@ -93,6 +95,37 @@ def test_a_slow_task() -> None:
     task = next(one for one in outliers(summarize(trace)) if one.kind == "task")
     assert (task.what, task.count, task.longest.task) == ("request", 31, 31)
     assert task.longest.ended
+
+
+@pytest.mark.parametrize(
+    ("durations", "odd"),
+    [
+        ([2_000_000] * 8 + [9_000_000], True),
+        ([2_000_000] * 8 + [9_000_000] * 2, False),
+        ([2_000_000] * 80 + [9_000_000] * 4, True),
+        ([2_000_000] * 8 + [5_000_000], False),
+        ([2_000_000] * 3 + [900_000_000], False),
+    ],
+)
+def test_info_and_why_judge_tasks_alike(durations: list[int], odd: bool) -> None:
+    """The slowest task stands out in the summary if and only if it is what is explained."""
+    trace = waits(*durations, tasks=True)
+    assert any(one.kind == "task" for one in outliers(summarize(trace))) is odd
+    assert (explain(trace).subject.kind is SubjectKind.TASK) is odd
+
+
+def test_others_of_a_distribution() -> None:
+    """Without the longest, a distribution is the one of the others, to the buckets' width."""
+    for durations in ([], [7], [7, 7], [5, 7, 9], [100_000, 200_000, 100_001, 300_000]):
+        builder, others = DistributionBuilder(), DistributionBuilder()
+        for ns in durations:
+            builder.add(ns)
+        for ns in sorted(durations)[:-1]:
+            others.add(ns)
+        found, expected = builder.build().without_longest(), others.build()
+        assert (found.count, found.total_ns) == (expected.count, expected.total_ns)
+        assert found.buckets == expected.buckets
+        assert found.max_ns == pytest.approx(expected.max_ns, rel=1 / 32)
 
 
 def test_the_same_without_details(runtime: flightrec.GoRuntime) -> None:

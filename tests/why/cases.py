@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from flightrec.trace.why import StepKind
 
-__all__ = ["CASES", "MODULE_CASES", "PYTHON_CASES", "Case"]
+__all__ = ["CASES", "MODULE_CASES", "OTHERS", "PYTHON_CASES", "Case"]
 
 
 class Case(NamedTuple):
@@ -45,6 +45,18 @@ CASES: Final = (
         "a mutex whose holder waits for another mutex",
         StepKind.SLEEP,
         "main.holdInner",
+    ),
+    Case(
+        "writer",
+        "a writer behind one of the readers of a sync.RWMutex",
+        StepKind.SLEEP,
+        "main.(*table).scan",
+    ),
+    Case(
+        "convoy",
+        "a lock convoy: many hold a mutex in turn, each for a little",
+        StepKind.SLEEP,
+        "main.hold",
     ),
     Case("once", "a sync.Once that initialises slowly", StepKind.SLEEP, "main.initialise"),
     Case("cond", "a sync.Cond that is signalled late", StepKind.SLEEP, "main.produce"),
@@ -94,6 +106,12 @@ CASES: Final = (
         "a world that another goroutine stops (debug.WriteHeapDump)",
         StepKind.STOP_THE_WORLD,
         "main.dumpHeap",
+    ),
+    Case(
+        "finalizer",
+        "a finalizer that has to wait for a slow one",
+        StepKind.SLEEP,
+        "main.finalizeSlowly",
     ),
     Case("cgo", "a C function that blocks", StepKind.CGO, "main.callC"),
     Case("file_io", "writing and syncing a file", StepKind.SYSCALL, "main.writeFile"),
@@ -149,3 +167,6 @@ MODULE_CASES: Final = (
     Case("errgroup", "an errgroup that waits for the slowest", StepKind.SLEEP, "main.slowPart"),
     Case("singleflight", "a singleflight call that is slow", StepKind.SLEEP, "main.loadOnce"),
 )
+
+#: Programs of which only the words are looked at, in the order in which they are recorded.
+OTHERS: Final = ("uniform", "late_collection", "collector", "stops", "stopped")

@@ -18,7 +18,7 @@ from flightrec.errors import ToolchainError
 from flightrec.trace.why import Explanation, explain
 from tests import helpers_go
 from tests.helpers import DEADLINE, ROOT
-from tests.why.cases import CASES, PYTHON_CASES, Case
+from tests.why.cases import CASES, OTHERS, PYTHON_CASES, Case
 from tests.why.checking import check_cause
 
 SOURCE = ROOT / "tests" / "data" / "why"
@@ -83,7 +83,7 @@ def corpus(why_library: Path, go_minor: int, tmp_path_factory: pytest.TempPathFa
     """
     found = Corpus(tmp_path_factory.mktemp("corpus"))
     cases = [case for case in (*CASES, *PYTHON_CASES) if case.since <= go_minor]
-    names = ["uniform", *(case.name for case in cases)]
+    names = [*OTHERS, *(case.name for case in cases)]
     for _ in range(4):
         record(why_library, found.folder, names)
         found = Corpus(found.folder)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import ctypes
 import json
+import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -76,11 +78,22 @@ def callback_and_back(runtime: flightrec.GoRuntime) -> None:
     runtime.run("call_python", function=ctypes.cast(called, ctypes.c_void_p).value)
 
 
+def stopped(runtime: flightrec.GoRuntime) -> None:
+    """Two goroutines that take turns on one P, while the process gets no CPU."""
+    turns = runtime.start("yields")
+    process = os.getpid()
+    script = f"sleep 0.05; kill -STOP {process}; sleep {_SLOW}; kill -CONT {process}; sleep 0.05"
+    subprocess.run(["sh", "-c", script], check=True)
+    turns.cancel()
+    turns.wait()
+
+
 _PYTHON: dict[str, Callable[[flightrec.GoRuntime], None]] = {
     "python_task": python_task,
     "gil": gil,
     "callback": callback,
     "callback_and_back": callback_and_back,
+    "stopped": stopped,
 }
 
 

@@ -69,6 +69,17 @@ class Distribution:
             tuple(sorted(buckets.items())),
         )
 
+    def without_longest(self) -> Distribution:
+        """All but one of the longest; that of the next is known to 1/32 only."""
+        if self.count < 2:
+            return Distribution()
+        *rest, (lower, count) = self.buckets
+        if count > 1:
+            rest.append((lower, count - 1))
+        high = self.max_ns if count > 1 else max(rest[-1][0], self.min_ns)
+        total = self.total_ns - self.max_ns
+        return Distribution(self.count - 1, total, self.min_ns, high, tuple(rest))
+
     def count_at_least(self, ns: int) -> int:
         """How many lasted about ``ns`` or longer, in whole buckets."""
         return sum(count for lower, count in self.buckets if lower >= _bucket(ns))

@@ -16,18 +16,9 @@ from flightrec.trace.stacks import NO_STACK, Stack
 from flightrec.trace.summary.blocking import SYSCALL
 from flightrec.trace.summary.distribution import Distribution
 from flightrec.trace.summary.model import BlockingStack, Longest, Summary
+from flightrec.trace.summary.odd import is_listed, is_odd_task
 
 __all__ = ["Outlier", "is_program_place", "outliers"]
-
-# How often a kind must occur for there to be a usual duration, and how many times longer than
-# that, and at least how long, something must be to be odd.
-_USUAL_COUNT: Final = 8
-_FACTOR: Final = 10
-_LEAST_NS: Final = 1_000_000
-
-# If more than this share took at least half as long as the longest, the kind has two usual
-# durations and the longest is one of them.
-_SHARE: Final = 0.05
 
 # A goroutine that sleeps chose how long.
 _CHOSEN: Final = frozenset({"sleep"})
@@ -111,7 +102,7 @@ def _pauses(summary: Summary) -> Iterator[Outlier | None]:
         durations = [pause.duration_ns for pause in of_kind]
         median = durations[(len(durations) - 1) // 2]
         long = _at_least(durations, worst.duration_ns // 2)
-        if _is_odd(len(durations), median, long, worst.duration_ns):
+        if is_listed(len(durations), median, long, worst.duration_ns):
             yield Outlier("pause", reason, len(durations), median, long, longest, worst.stack)
 
 
@@ -126,17 +117,12 @@ def _judged(
     # One that goes on is not among those that ended.
     count = usual.count + (not longest.ended)
     long = usual.count_at_least(ns // 2) + (not longest.ended)
-    if not _is_odd(count, median, long, ns):
+    odd = is_listed(count, median, long, ns)
+    if kind == "task" and not odd:
+        odd = is_odd_task(usual.without_longest() if longest.ended else usual, ns)
+    if not odd:
         return None
     return Outlier(kind, what, count, median, long, longest, stack)
-
-
-def _is_odd(count: int, median: int, long: int, longest: int) -> bool:
-    return (
-        count >= _USUAL_COUNT
-        and longest >= max(_LEAST_NS, _FACTOR * median)
-        and long <= max(1, _SHARE * count)
-    )
 
 
 def _at_least(durations: Sequence[int] | Iterable[int], ns: int) -> int:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from bisect import bisect_right
+from collections.abc import Iterator, Sequence
 
 from flightrec.errors import TraceFormatError
+from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.reader import read
 from flightrec.trace.source import Source
 from flightrec.trace.why.build import Builder
@@ -15,6 +17,7 @@ from flightrec.trace.why.model import (
     Cause,
     Certainty,
     Explanation,
+    Step,
     StepKind,
     Subject,
     SubjectKind,
@@ -30,6 +33,11 @@ __all__ = ["answer", "goroutine_subject", "load", "log_subject"]
 # there are nearly no waits for the network, there is nothing to pair.
 _HISTORY = 300_000
 _NETWORK_WAITS = 20
+
+# Go's sysmon interrupts what has run for 10 ms, and looks every 10 ms at least. Nothing for so long
+# (ns), in so much of the time that is explained, is told of.
+_SILENT = 40_000_000
+_MUCH = 0.2
 
 
 def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
@@ -118,7 +126,26 @@ def answer(
     path = path or Path(lives)
     builder.add(path.walk(goid, subject.begin_ns, subject.end_ns))
     parts, steps, causes = builder.parts(lambda wait: _sharers(lives, wait))
-    return Explanation(subject, steps, parts, causes, _limits(causes), survey.begin, broken)
+    notes = (*_silence(lives, steps, subject), *_limits(causes))
+    return Explanation(subject, steps, parts, causes, notes, survey.begin, broken)
+
+
+def _silence(lives: Lives, steps: Sequence[Step], subject: Subject) -> Iterator[str]:
+    """That no goroutine was interrupted for long, though some ran."""
+    busy = (StepKind.RUNNING, StepKind.RUNNABLE)
+    silent = sum(
+        min(end, step.end_ns) - max(begin, step.begin_ns)
+        for step in steps
+        if step.kind in busy and step.duration_ns >= _SILENT
+        for begin, end in lives.gaps(step.begin_ns, step.end_ns, _SILENT)
+    )
+    if silent >= _MUCH * subject.duration_ns:
+        yield (
+            f"for {ns_text(silent)} of this no goroutine was interrupted or did anything that is "
+            "recorded, though Go interrupts one that has run for 10 ms. Either the process got no "
+            "CPU (a CPU limit, other processes, a stop signal), or it ran what cannot be "
+            "interrupted; the trace does not tell which."
+        )
 
 
 def _sharers(lives: Lives, wait: Wait) -> int:
@@ -171,8 +198,8 @@ def _limits(causes: tuple[Cause, ...]) -> tuple[str, ...]:
         )
     if any(c.kind is StepKind.RUNNABLE and c.function is None for c in large):
         notes.append(
-            "no goroutine ran on the P meanwhile; other processes may have had the CPU, which a Go "
-            "trace does not record."
+            "no goroutine ran on the P meanwhile; other processes may have had the CPU, or a CPU "
+            "limit held this one up, which a Go trace does not record."
         )
     if any(cause.certainty is Certainty.INFERRED for cause in large):
         notes.append("what is inferred is marked; the rest is recorded.")

@@ -36,6 +36,7 @@ class _Node:
         "goids",
         "index",
         "instead",
+        "key",
         "kind",
         "longest",
         "longest_wait",
@@ -43,12 +44,14 @@ class _Node:
         "parent",
         "place",
         "reason",
+        "turns",
         "waker",
     )
 
-    def __init__(self, parent: _Node | None, kind: StepKind) -> None:
+    def __init__(self, parent: _Node | None, kind: StepKind, key: object = None) -> None:
         self.parent = parent
         self.kind = kind
+        self.key = key
         self.reason = ""
         self.place: Place | None = None
         self.ns = 0
@@ -62,11 +65,19 @@ class _Node:
         self.longest_wait: Wait | None = None
         self.children: dict[object, _Node] = {}
         self.index = 0
+        self.turns = 1
 
     def child(self, key: object, kind: StepKind) -> _Node:
         node = self.children.get(key)
         if node is None:
-            node = self.children[key] = _Node(self, kind)
+            node = self.children[key] = _Node(self, kind, key)
+        return node
+
+    def within(self, key: object) -> _Node | None:
+        """This node or the nearest above it with a key; None if there is none."""
+        node: _Node | None = self
+        while node is not None and node.key != key:
+            node = node.parent
         return node
 
     def saw(self, goid: int, ns: int) -> bool:
@@ -124,7 +135,11 @@ class Builder:
                 self._join()
 
     def _of(self, wait: Wait | None) -> _Node:
-        """The node of a wait."""
+        """The node of a wait.
+
+        A wait that lies, however far, in another one of its kind is counted with that: who waits
+        for a lock waits for those as well that were before the holder in its queue.
+        """
         above: list[Wait] = []
         while wait is not None and wait.node is None:
             above.append(wait)
@@ -142,7 +157,17 @@ class Builder:
                 waker.function,
                 waker.place and waker.place.function,
             )
-            node = node.child(key, StepKind.WAITED)
+            same = node.within(key)
+            if same is None:
+                node = node.child(key, StepKind.WAITED)
+            else:
+                node = same
+                outer = wait.parent
+                while outer is not None and outer.node is not node:
+                    outer = outer.parent
+                if outer is not None:
+                    wait.turn = outer.turn + 1
+                    node.turns = max(node.turns, wait.turn)
             if node.saw(wait.goid, wait.end - wait.begin):
                 node.reason, node.place, node.waker = wait.reason, place, waker
                 node.longest_wait = wait
@@ -202,6 +227,7 @@ class Builder:
                     node.instead,
                     node.certainty,
                     shared,
+                    node.turns,
                 )
             )
             if node.children:

@@ -8,20 +8,14 @@ from typing import Final
 
 from flightrec.errors import FlightRecorderError
 from flightrec.trace.nanoseconds import ns_text
+from flightrec.trace.summary.distribution import DistributionBuilder
+from flightrec.trace.summary.odd import ENOUGH, is_odd_task, is_picked
 from flightrec.trace.why.model import Subject, SubjectKind, Usual
 from flightrec.trace.why.places import place_of
 from flightrec.trace.why.survey import NETWORK, Kind, Survey, Task
 from flightrec.trace.why.words import short
 
 __all__ = ["NotInTraceError", "outstanding", "task_subject", "tasks_named"]
-
-# What is this many times its kind's median stands out, if it is also this long (ns) and if there
-# are this many others to tell what is usual.
-_TIMES: Final = 3
-_TASK_LEAST: Final = 1_000_000
-_WAIT_TIMES: Final = 10
-_WAIT_LEAST: Final = 10_000_000
-_OTHERS: Final = 4
 
 _LOCK: Final = "sync"
 
@@ -106,16 +100,15 @@ def _task(survey: Survey) -> Subject | None:
             kinds.setdefault(task.name, []).append(task)
     best: tuple[int, Task, int] | None = None
     for tasks in kinds.values():
-        if len(tasks) <= _OTHERS:
-            continue
         found = slowest(survey, tasks)
         took = survey.duration(found)
-        middle = int(median(survey.duration(task) for task in tasks))
-        beyond = took - middle
-        others = usual([survey.duration(task) for task in tasks if task is not found])
-        if others is None or took < _TIMES * middle or took < 1.5 * others.p90_ns:
-            continue
-        if beyond >= _TASK_LEAST and (best is None or beyond > best[0]):
+        times = DistributionBuilder()
+        for task in tasks:
+            if task is not found:
+                times.add(survey.duration(task))
+        others = times.build()
+        beyond = took - others.quantile(0.5)
+        if is_odd_task(others, took) and (best is None or beyond > best[0]):
             best = beyond, found, len(tasks)
     if best is None:
         return None
@@ -140,15 +133,10 @@ def _judge(
     found: list[tuple[int, int, Subject]], kind: Kind, what: SubjectKind, name: str, rank: int
 ) -> None:
     """Add the longest of a kind to what stands out, if it does."""
-    longest, others = kind.longest, kind.usual()
-    if longest.goid is None or longest.ns < _WAIT_LEAST:
+    longest, others = kind.longest, kind.times.build().without_longest()
+    if longest.goid is None or not is_picked(others, longest.ns, alone=rank == 2):
         return
-    few = others.count < _OTHERS
-    if few and rank < 2:
-        return
-    if not few and longest.ns < _WAIT_TIMES * max(others.p90_ns, 1):
-        return
-    count = others.count + 1
+    known = others.count >= ENOUGH
     subject = Subject(
         what,
         name,
@@ -156,10 +144,12 @@ def _judge(
         longest.goid,
         longest.begin,
         longest.end,
-        usual=None if few else others,
-        why=f"the longest of {count} of its kind" if count > 1 else "the only one of its kind",
+        usual=Usual(others.count, others.quantile(0.5), others.quantile(0.9)) if known else None,
+        why=f"the longest of {others.count + 1} of its kind"
+        if others.count
+        else "the only one of its kind",
     )
-    found.append((rank, longest.ns - (0 if few else others.median_ns), subject))
+    found.append((rank, longest.ns - (others.quantile(0.5) if known else 0), subject))
 
 
 def _nothing(survey: Survey) -> Subject:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from flightrec.trace.events import (
@@ -413,6 +413,15 @@ class Lives:
         for row in self.acts.get(goid, ())[:1]:
             return self.stack(row)[-1].function
         return ""
+
+    def gaps(self, begin: int, end: int, least: int) -> Iterator[tuple[int, int]]:
+        """The times that reach into a stretch and in which nothing is kept, if so long."""
+        times = self.times
+        row = max(1, bisect_right(times, begin))
+        while row < len(times) and times[row - 1] < end:
+            if times[row] - times[row - 1] >= least:
+                yield times[row - 1], times[row]
+            row += 1
 
     def runs(self, proc: int, begin: int, end: int) -> list[tuple[int, int, int]]:
         """Who ran on a P between two times: (goroutine, begin, end), cut to them."""

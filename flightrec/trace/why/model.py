@@ -92,6 +92,8 @@ class Place:
 class Waker:
     """Who ended a wait. ``operation`` is what it did: the innermost function of its stack.
 
+    ``place`` is where it did so; of a coroutine (``iter.Pull``), which the trace does not say that
+    of, where it was made.
     ``support`` says on what an inference rests; empty for what is recorded.
     """
 
@@ -111,6 +113,8 @@ class Part:
     ``waker`` and lines are those of the longest. ``goroutines`` counts the different ones.
     ``instead`` is the function of the goroutine that ran while this one was ready to, or that
     stopped the world. ``sharers`` counts goroutines that waited for the same at the same time.
+    ``turns`` is how many of a part's waits lay behind each other: more than one in a lock convoy,
+    where each waits for one that has waited there itself.
     """
 
     parent: int | None
@@ -126,6 +130,7 @@ class Part:
     instead: Place | None
     certainty: Certainty
     sharers: int = 0
+    turns: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,15 @@ from flightrec.trace.why.lives import Lives, Range, State
 from flightrec.trace.why.model import Certainty, Place, StepKind, Waker
 from flightrec.trace.why.netpoll import Writers
 from flightrec.trace.why.places import in_program, place_of, start_place
-from flightrec.trace.why.wakers import Ending, is_bystander, operation, way_of_ending
+from flightrec.trace.why.wakers import (
+    BEFORE,
+    IDLE,
+    NOTHING_RAN,
+    Ending,
+    is_bystander,
+    operation,
+    way_of_ending,
+)
 
 __all__ = ["Leaf", "Path", "Wait"]
 
@@ -21,6 +29,8 @@ _RUNS: Final = 50
 
 # Goroutines that the bridge starts for Python's runtime.run.
 _WORKLOAD: Final = "flightrec/gobridge.startWorkload"
+# What the goroutines of iter.Pull start with.
+_COROUTINE: Final = "runtime.corostart"
 # What cgo calls the wrapper of a C function.
 _CGO_WRAPPER: Final = "_Cfunc_"
 
@@ -28,7 +38,18 @@ _CGO_WRAPPER: Final = "_Cfunc_"
 class Wait:
     """A wait that something ended, whose time is explained by what is below it."""
 
-    __slots__ = ("begin", "end", "goid", "node", "parent", "place", "reason", "row", "waker")
+    __slots__ = (
+        "begin",
+        "end",
+        "goid",
+        "node",
+        "parent",
+        "place",
+        "reason",
+        "row",
+        "turn",
+        "waker",
+    )
 
     def __init__(
         self,
@@ -52,6 +73,8 @@ class Wait:
         self.row = row
         #: For whoever adds waits up.
         self.node: object = None
+        #: How many waits of its kind, itself included, it lies in.
+        self.turn = 1
 
 
 class Leaf(NamedTuple):
@@ -256,16 +279,18 @@ class Path:
             why = "" if kind is StepKind.GC_ASSIST else reason
             return _Found(begin, [Leaf(begin, time, goid, kind, why, place, wait, None, certainty)])
 
+        if not reason and (start is None or lives.before(start) == State.UNKNOWN):
+            reason = _reason_by(stack) or _reason_by_name(lives.name(goid))
         if end_row is None:
             return leaf(_UNENDED.get(reason, StepKind.BLOCKED))
         actor = lives.actor(end_row)
-        if not reason:
-            reason = _reason_by(stack)
         ending = way_of_ending(reason, actor, lives.stack(end_row))
         if ending is Ending.GOROUTINE and actor is not None and actor != goid:
-            waker = Waker(
-                actor, lives.name(actor), self._place(end_row), operation(lives.stack(end_row))
-            )
+            did = operation(reason, lives.stack(end_row))
+            where = self._place(end_row)
+            if where is None and lives.name(actor) == _COROUTINE:
+                where = self._made(actor)
+            waker = Waker(actor, lives.name(actor), where, did)
             inner = Wait(wait, goid, begin, time, reason, place, waker, start)
             return _Found(begin, [], inner=_Stretch(actor, begin, time, inner))
         if ending is Ending.NETWORK:
@@ -288,6 +313,11 @@ class Path:
                 return _Found(begin, leaves)
             return _Found(begin, leaves, inner=_Stretch(guess.goid, begin, guess.time, inner))
         return leaf(_LEAVES.get(ending, StepKind.BLOCKED))
+
+    def _made(self, goid: int) -> Place | None:
+        """Where a goroutine was created; None if that was before the window."""
+        row = self._lives.own[goid][0]
+        return self._place(row) if self._lives.before(row) == State.NOT_EXIST else None
 
     @staticmethod
     def _waits_already(goid: int, wait: Wait | None) -> bool:
@@ -355,7 +385,7 @@ class Path:
         ):
             if leaf.kind is StepKind.RUNNABLE and proc >= 0:
                 instead = self._who_ran(proc, leaf.begin, leaf.end, goid)
-                leaf = leaf._replace(instead=instead)
+                leaf = leaf._replace(instead=instead, reason="" if instead else NOTHING_RAN)
             yield leaf
 
     def _runnable_place(self, goid: int) -> Place | None:
@@ -465,8 +495,14 @@ _LEAVES: Final = {
     Ending.GC_ASSIST: StepKind.GC_ASSIST,
     Ending.GC: StepKind.GC,
     Ending.NETWORK: StepKind.NETWORK,
+    Ending.IDLE: StepKind.GC,
+    Ending.NOBODY: StepKind.UNKNOWN,
 }
-_UNENDED: Final = {"sleep": StepKind.SLEEP, "network": StepKind.NETWORK}
+_UNENDED: Final = {
+    "sleep": StepKind.SLEEP,
+    "network": StepKind.NETWORK,
+    IDLE: StepKind.GC,
+}
 
 # For waits that began before the part of the trace that was read, of which only a stack is told.
 _BY_FRAME: Final = {
@@ -476,6 +512,8 @@ _BY_FRAME: Final = {
     "runtime.chansend": "chan send",
     "runtime.selectgo": "select",
     "sync.runtime_notifyListWait": "sync.(*Cond).Wait",
+    "sync.runtime_Semacquire": "sync",
+    "internal/sync.runtime_Semacquire": "sync",
 }
 
 
@@ -486,3 +524,8 @@ def _reason_by(stack: Stack) -> str:
             if frame.function.startswith(name):
                 return reason
     return ""
+
+
+def _reason_by_name(name: str) -> str:
+    """Why a goroutine waits, by its start function, where no more is told."""
+    return IDLE if is_runtime_goroutine(name) else BEFORE

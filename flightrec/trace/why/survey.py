@@ -25,7 +25,6 @@ from flightrec.trace.program import (
 from flightrec.trace.stacks import Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import DistributionBuilder
-from flightrec.trace.why.model import Usual
 
 __all__ = ["NETWORK", "Kind", "Longest", "Survey", "Task"]
 
@@ -86,11 +85,6 @@ class Kind:
         if end - begin > longest.ns:
             longest.begin, longest.end, longest.ns = begin, end, end - begin
             longest.goid, longest.stack = goid, stack
-
-    def usual(self) -> Usual:
-        """What the others took: all but the longest."""
-        found = self.times.build()
-        return Usual(found.count - 1, found.quantile(0.5), found.quantile(0.9))
 
 
 class Survey:

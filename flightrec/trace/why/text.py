@@ -80,11 +80,20 @@ def headline(explanation: Explanation) -> str:
         text += f" So it goes on through {more} more wait{'s' * (more > 1)}."
     if len(chain) > 1:
         last = chain[-1]
-        text += f" Meanwhile, for {ns_text(last.ns)}, {_clause(last, f'goroutine {last.goid}')}."
+        clause = _clause(last, f"goroutine {last.goid}") + _many(last)
+        text += f" Meanwhile, for {ns_text(last.ns)}, {clause}."
     if first.sharers:
         others = "1 other goroutine" if first.sharers == 1 else f"{first.sharers} other goroutines"
         text += f" {others} waited at the same place at the same time."
     return text
+
+
+def _many(part: Part) -> str:
+    """How often, if that is not said already."""
+    if part.count == part.turns:
+        return ""
+    many = f", {part.goroutines} goroutines" if part.goroutines > 1 else ""
+    return f" ({part.count} times{many}, longest {ns_text(part.longest_ns)})"
 
 
 def _clause(part: Part, who: str) -> str:
@@ -166,10 +175,7 @@ def _tree(explanation: Explanation, width: int, *, stacks: bool, bars: bool) -> 
 def _part(
     part: Part, depth: int, total: int, width: int, bar: int, *, stacks: bool
 ) -> Iterator[str]:
-    text = _clause(part, f"goroutine {part.goid}")
-    if part.count > 1:
-        many = f", {part.goroutines} goroutines" if part.goroutines > 1 else ""
-        text += f" ({part.count} times{many}, longest {ns_text(part.longest_ns)})"
+    text = _clause(part, f"goroutine {part.goid}") + _many(part)
     yield from _line(part.ns, total, depth, width, bar, text)
     if not stacks:
         return

@@ -7,7 +7,15 @@ from typing import Final
 
 from flightrec.trace.stacks import Stack
 
-__all__ = ["Ending", "is_bystander", "operation", "way_of_ending"]
+__all__ = [
+    "BEFORE",
+    "IDLE",
+    "NOTHING_RAN",
+    "Ending",
+    "is_bystander",
+    "operation",
+    "way_of_ending",
+]
 
 
 class Ending(enum.Enum):
@@ -19,8 +27,17 @@ class Ending(enum.Enum):
     TIMER = enum.auto()
     GC_ASSIST = enum.auto()
     GC = enum.auto()
+    #: A goroutine of the runtime's that had nothing to do: that of finalizers, for one.
+    IDLE = enum.auto()
     NOBODY = enum.auto()
 
+
+#: The runtime's word for its own goroutines' having nothing to do.
+IDLE: Final = "system goroutine wait"
+#: Reasons of our own: a wait began before the window, which does not say for what; a goroutine was
+#: ready, and none ran on the P that it got next.
+BEFORE: Final = "before the window"
+NOTHING_RAN: Final = "no goroutine ran"
 
 # The words of Go's runtime/traceruntime.go, 1.22 to 1.27.
 _BY_REASON: Final = {
@@ -31,7 +48,9 @@ _BY_REASON: Final = {
     "GC weak to strong wait": Ending.GC,
     # The runtime stops a goroutine so, to scan its stack.
     "preempted": Ending.GC,
+    IDLE: Ending.IDLE,
 }
+_CHANNELS: Final = ("chan receive", "chan send", "select")
 _NETWORK: Final = "network"
 
 # The poller and timers run wherever the scheduler is. Then the trace has the goroutine that the M
@@ -62,18 +81,24 @@ def way_of_ending(reason: str, waker: int | None, stack: Stack) -> Ending:
         # A coroutine's switch has no stacks.
         return Ending.NOBODY if waker is None else Ending.GOROUTINE
     if waker is None or is_bystander(stack):
+        if reason == BEFORE:
+            return Ending.NOBODY
         # Of what ends other waits, only timers belong to no goroutine.
         return Ending.TIMER
     return Ending.GOROUTINE
 
 
-def operation(stack: Stack) -> str:
-    """What a waker did, as the first function of a package that is not the runtime's.
+def operation(reason: str, stack: Stack) -> str:
+    """What a waker did to end such a wait: the first function that is not the runtime's.
 
-    ``sync.(*Mutex).Unlock``; for channels ``runtime.chansend`` and the like.
+    ``sync.(*Mutex).Unlock``; for channels ``runtime.chansend`` and the like. A coroutine's switch
+    has no stack.
     """
     if not stack:
-        return ""
+        return "" if reason else "runtime.coroswitch"
+    # Go leaves out closechan's own frame, and no other channel operation's.
+    if reason in _CHANNELS and not stack[0].function.startswith("runtime."):
+        return "runtime.closechan"
     for frame in stack:
         if not frame.function.startswith(("runtime.", "sync.runtime_", "internal/sync.")):
             standard = frame.function.startswith(("sync.", "internal/poll."))

@@ -8,6 +8,7 @@ from typing import Final
 from flightrec.trace.program import program_frame
 from flightrec.trace.stacks import Frame
 from flightrec.trace.why.model import Certainty, Part, Place, StepKind, Waker
+from flightrec.trace.why.wakers import BEFORE, IDLE, NOTHING_RAN
 
 __all__ = ["ended_by", "place_text", "short", "step_text", "waited_for"]
 
@@ -30,16 +31,47 @@ _FOR: Final = (
     ("os/exec.(*Cmd).Wait", "a child process"),
 )
 _REASONS: Final = {
-    "chan receive": "a channel (to receive)",
-    "chan send": "a channel (to send)",
-    "select": "a select",
-    "sync": "a lock",
-    "sync.(*Cond).Wait": "a sync.Cond",
-    "network": "the network",
-    "sleep": "a sleep",
-    "forever": "ever (an empty select or a nil channel)",
-    "outside Go": "the Go workload that it started",
-    "": "a coroutine (iter.Pull)",
+    "chan receive": "for a channel (to receive)",
+    "chan send": "for a channel (to send)",
+    "select": "in a select",
+    "sync": "for a lock",
+    "sync.(*Cond).Wait": "for a sync.Cond",
+    "network": "for the network",
+    "sleep": "for a sleep to end",
+    "forever": "for ever (an empty select or a nil channel)",
+    "synctest": "for the other goroutines of its synctest bubble",
+    "outside Go": "for the Go workload that it started",
+    BEFORE: "for what the trace does not say, as it began before the window,",
+    "": "for a coroutine (iter.Pull)",
+}
+
+# Waits for the collector.
+_COLLECTOR: Final = {
+    "wait until GC ends": "waited for the garbage collector to finish in",
+    "GC weak to strong wait": "waited for the garbage collector, to use a weak pointer in",
+    "preempted": "was stopped by the garbage collector, which scanned its stack, in",
+}
+
+# Goroutines of the runtime's that run what the program has given them, by their start function.
+_RUNS: Final = {
+    "runtime.runfinq": "finalizer",  # up to Go 1.24
+    "runtime.runFinalizers": "finalizer",
+    "runtime.runCleanups": "cleanup",
+}
+_MARKER: Final = "runtime.gcBgMarkWorker"
+
+# Why the world is stopped: stwReasonStrings of Go's runtime/proc.go, where they say little.
+_STOPS: Final = {
+    "read mem stats": "runtime.ReadMemStats",
+    "write heap dump": "debug.WriteHeapDump",
+    "all goroutines stack trace": "a stack trace of all goroutines",
+    "GOMAXPROCS": "a change of GOMAXPROCS",
+    "goroutine profile": "a goroutine profile",
+    "goroutine profile cleanup": "the end of a goroutine profile",
+    "GC mark termination": "the garbage collector: the end of marking",
+    "GC sweep termination": "the garbage collector: the begin of a cycle",
+    "start trace": "the begin of the recording",
+    "stop trace": "the end of the recording",
 }
 
 _DID: Final = (
@@ -51,8 +83,8 @@ _DID: Final = (
     ("runtime.chansend", "sent"),
     ("runtime.chanrecv", "received"),
     ("runtime.closechan", "closed it"),
-    ("runtime.selectgo", "took part in a select"),
-    ("runtime.selectnb", "took part in a select"),
+    ("runtime.selectgo", "sent or received in a select"),
+    ("runtime.selectnb", "sent or received in a select"),
     ("write", "wrote to the connection"),
     ("internal/poll.", "closed it or set its deadline"),
 )
@@ -76,7 +108,7 @@ def short(function: str) -> str:
 
 
 def waited_for(reason: str, stack: Sequence[Frame]) -> str:
-    """What a wait is for, after "waited for"."""
+    """What a wait is for, after "waited": "for …" or "in …"."""
     found = ""
     for frame in stack[:10]:
         name = next((words for start, words in _FOR if frame.function.startswith(start)), None)
@@ -84,7 +116,7 @@ def waited_for(reason: str, stack: Sequence[Frame]) -> str:
             found = name
         elif not frame.function.startswith(("runtime.", "sync.", "internal/", "io.", "net/http.")):
             break
-    return found or _REASONS.get(reason, f"{reason!r}")
+    return f"for {found}" if found else _REASONS.get(reason, f"for {reason!r}")
 
 
 def ended_by(waker: Waker) -> str:
@@ -93,6 +125,10 @@ def ended_by(waker: Waker) -> str:
     if waker.certainty is Certainty.INFERRED and not waker.operation:
         did = "ended"
     where = place_text(waker.place)
+    if waker.operation == "runtime.coroswitch":
+        if where:
+            return f"until goroutine {waker.goid}, the coroutine made at {where}, switched back"
+        did = "switched to it"
     name = short(waker.function)
     who = f"goroutine {waker.goid}"
     if name and (waker.place is None or waker.place.function != waker.function):
@@ -109,28 +145,55 @@ def step_text(part: Part, who: str) -> str:
     kind = part.kind
     if kind is StepKind.WAITED or kind is StepKind.BLOCKED:
         stack = part.place.stack if part.place is not None else ()
-        text = f"{who} waited for {waited_for(part.reason, stack)}" + (f" at {at}" if at else "")
+        text = f"{who} waited {waited_for(part.reason, stack)}" + (f" at {at}" if at else "")
         if part.waker is not None:
-            return f"{text}, {ended_by(part.waker)}"
+            return f"{text}, {ended_by(part.waker)}{_turns(part)}"
         return f"{text}; nothing in the window ended it"
     if kind is StepKind.RUNNABLE:
         text = f"{who} was ready to run"
         if part.instead is None:
+            if part.reason == NOTHING_RAN:
+                return f"{text}, and no goroutine ran on the P that it got"
             return f"{text}; the trace does not show what ran instead"
+        if part.instead.function == _MARKER:
+            return f"{text}, while the garbage collector marked ({short(_MARKER)}) on its P"
         return f"{text}, while {place_text(part.instead)}{_from(part.instead)} ran on its P"
     if kind is StepKind.STOP_THE_WORLD:
-        reason = part.reason.partition("(")[2].rstrip(")") or part.reason
-        by = place_text(part.instead)
-        return f"the world was stopped ({reason})" + (f" by {by}" if by else "")
+        reason = part.reason.partition("(")[2].removesuffix(")") or part.reason
+        by = place_text(part.instead) + _from(part.instead)
+        why = f"the world was stopped for {_STOPS.get(reason, reason)}"
+        return why + (f", by {by}" if by else "")
     where = at + _from(part.place)
+    if kind is StepKind.GC and part.reason == IDLE:
+        runs = _RUNS.get(part.place.function if part.place is not None else "")
+        if runs is None:
+            return f"{who}, one of the runtime's own, had nothing to do"
+        return (
+            f"{who}, which runs the {runs}s, had none to run until the garbage collector found an "
+            f"unused object that has a {runs}"
+        )
     if kind is StepKind.SYSCALL:
         text = f"was in a system call ({short(part.reason)}) in"
     elif kind is StepKind.CGO:
         name = part.reason.partition("_Cfunc_")[2]
         text = f"was in C ({name}) in"
+    elif kind is StepKind.GC:
+        text = _COLLECTOR.get(part.reason, _LEAVES[kind])
+    elif part.reason == BEFORE:
+        return f"{who} waited {_REASONS[BEFORE].removesuffix(',')}" + (f", at {at}" if at else "")
     else:
         text = _LEAVES.get(kind, str(kind))
     return f"{who} {text} {where}" if where else f"{who} {text.removesuffix(' in')}"
+
+
+def _turns(part: Part) -> str:
+    """That a wait is one for others that waited there themselves."""
+    if part.turns == 1:
+        return ""
+    return (
+        f", which had waited there itself: {part.turns} waits of {part.goroutines} goroutines, one "
+        "after another"
+    )
 
 
 def _from(place: Place | None) -> str:

@@ -190,3 +190,30 @@ func fetchSlowest(all *sync.WaitGroup) {
 	defer all.Done()
 	time.Sleep(slow)
 }
+
+// convoy: a lock that many take in turn, each for a little.
+func convoy(context.Context) {
+	var mu sync.Mutex
+	requests(func() { hold(&mu, 0) })
+	for range 12 {
+		go hold(&mu, slow/12)
+		time.Sleep(time.Millisecond)
+	}
+	request(func(context.Context) { hold(&mu, 0) })
+}
+
+//go:noinline
+func hold(mu *sync.Mutex, took time.Duration) {
+	mu.Lock()
+	defer mu.Unlock()
+	time.Sleep(took)
+}
+
+// writer: a writer waits for one of several readers.
+func writer(context.Context) {
+	t := &table{reading: make(chan struct{})}
+	requests(t.update)
+	go t.scan()
+	<-t.reading
+	request(func(context.Context) { t.update() })
+}

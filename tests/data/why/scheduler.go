@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"io"
 	"os"
 	"runtime"
 	"runtime/debug"
+	"runtime/pprof"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -107,4 +109,69 @@ func dumpHeap(dumped *atomic.Bool) {
 	}
 	defer file.Close()
 	debug.WriteHeapDump(file.Fd())
+}
+
+// collector: one P, which the garbage collector takes for some of the time.
+func collector(context.Context) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	var live *node
+	for range 1_500_000 {
+		live = &node{next: live}
+	}
+	requests(runtime.Gosched)
+	request(func(context.Context) {
+		collected := make(chan struct{})
+		go func() {
+			defer close(collected)
+			runtime.GC()
+		}()
+		for range 2000 {
+			spin(10 * time.Microsecond)
+			runtime.Gosched()
+		}
+		<-collected
+	})
+	runtime.KeepAlive(live)
+}
+
+// stops: the request itself stops the world, in several ways. A goroutine stays for ever.
+func stops(context.Context) {
+	go awaitForever()
+	end := make(chan struct{})
+	defer close(end)
+	for range 1000 {
+		go func() { <-end }()
+	}
+	requests(func() {})
+	request(func(context.Context) {
+		stacks := make([]byte, 1<<22)
+		for range 3 {
+			runtime.Stack(stacks, true)
+			_ = pprof.Lookup("goroutine").WriteTo(io.Discard, 1)
+			runtime.GC()
+			runtime.GOMAXPROCS(3)
+			runtime.GOMAXPROCS(2)
+		}
+	})
+}
+
+var never = make(chan struct{})
+
+//go:noinline
+func awaitForever() { <-never }
+
+// yields: one P, and two goroutines that hand it to each other until the workload is cancelled.
+func yields(ctx context.Context) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	requests(runtime.Gosched)
+	go handOver(ctx)
+	request(func(context.Context) { handOver(ctx) })
+}
+
+//go:noinline
+func handOver(ctx context.Context) {
+	for ctx.Err() == nil {
+		spin(20 * time.Microsecond)
+		runtime.Gosched()
+	}
 }
