@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,20 @@ def test_two_stretches(recorded: Path, capsys: pytest.CaptureFixture[str]) -> No
     )
     assert idle["before"]["count"] == idle["after"]["count"] == 5
     assert idle["after_ns_per_second"] == pytest.approx(5_000_000_000, rel=0.05)
+
+
+def test_threads_of_two_processes(recorded: Path) -> None:
+    """A Python thread is the same one in a trace of another process, where its number differs."""
+    one = trace.summarize(recorded)
+    functions = [
+        dataclasses.replace(function, name=re.sub(r" \(\d+\)$", " (1)", function.name))
+        for function in one.functions
+    ]
+    assert list(one.functions) != functions
+    comparison = compare(one, dataclasses.replace(one, functions=tuple(functions)))
+    threads = [change for change in comparison.of("time") if "Python thread" in change.what]
+    assert threads
+    assert all(change.before == change.after for change in threads)
 
 
 @pytest.mark.parametrize("columns", [60, 80, 200])

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import threading
 from pathlib import Path
 
 import pytest
@@ -24,7 +25,7 @@ from flightrec.trace.why import (
 )
 from flightrec.trace.why.text import explanation_text
 from tests.conftest import MakeRecorder
-from tests.helpers import ROOT
+from tests.helpers import DEADLINE, ROOT, running
 from tests.why.conftest import Corpus
 
 
@@ -236,11 +237,13 @@ def test_assertion_explains(corpus: Corpus) -> None:
     assert "it waited for a sync.Mutex at main.(*cache).get" in text
 
 
-def _saved(folder: Path, trace_bytes: bytes, event: object) -> Path:
+def _saved(
+    folder: Path, trace_bytes: bytes, event: object, values: dict[str, float] | None = None
+) -> Path:
     """Write a trace as a rule saves it: with a JSON file beside it."""
     path = folder / "saved.trace"
     path.write_bytes(trace_bytes)
-    reason = {"reason": "task 'request' took 1 ms", "event": event}
+    reason = {"reason": "task 'request' took 1 ms", "event": event, "values": values or {}}
     path.with_suffix(".json").write_text(json.dumps({"format": 1, "reasons": [reason]}))
     return path
 
@@ -254,6 +257,41 @@ def test_rule_that_fired(slow_lock: Path, tmp_path: Path) -> None:
     explanation = explain(_saved(tmp_path, slow_lock.read_bytes(), event))
     assert explanation.subject.id == quick.task
     assert str(explanation).startswith("Saved because task 'request' took 1 ms. Task ")
+
+
+@pytest.mark.parametrize(
+    ("value", "program", "kind", "name"),
+    [
+        ("sched.p99", "cpu_hog", SubjectKind.DELAY, "ready to run"),
+        ("/sched/latencies:seconds p99", "cpu_hog", SubjectKind.DELAY, "ready to run"),
+        ("stop.max", "stop_the_world", SubjectKind.PAUSE, "stop-the-world"),
+        ("rate(mutex.wait)", "nested_locks", SubjectKind.WAIT, "sync at main."),
+    ],
+)
+def test_rule_that_measured(
+    value: str, program: str, kind: SubjectKind, name: str, corpus: Corpus, tmp_path: Path
+) -> None:
+    """Where a rule measured delays, pauses or waits for locks, the longest is explained."""
+    path = _saved(tmp_path, corpus.path(program).read_bytes(), None, {value: 0.1})
+    subject = explain(path).subject
+    assert subject.kind is kind
+    assert subject.name.startswith(name)
+    assert subject.duration_ns > 20_000_000
+    assert subject.why.startswith("saved because")
+
+
+def test_real_rule_that_measured(
+    runtime: flightrec.GoRuntime, make_recorder: MakeRecorder, tmp_path: Path
+) -> None:
+    """A snapshot that a rule on delays has saved is explained by the longest delay."""
+    saved = threading.Event()
+    with make_recorder() as recorder, running(runtime, "pingpong", pairs=4, duration=60):
+        recorder.when("sched.max > 0.001ms", tmp_path, arm_after=0, on_saved=lambda _: saved.set())
+        assert saved.wait(DEADLINE)
+    (path,) = tmp_path.glob("*.trace")
+    explanation = explain(path)
+    assert explanation.subject.kind is SubjectKind.DELAY
+    assert str(explanation).startswith("Saved because sched.max > 0.001ms. A delay of goroutine ")
 
 
 @pytest.mark.parametrize("event", [None, {"name": "request", "start_ns": 5}, {"name": 7}, 7])

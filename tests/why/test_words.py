@@ -54,6 +54,7 @@ _WORDS = (
     ("stops", r"^the world was stopped for a goroutine profile, by main\.stops"),
     ("stops", r"^the world was stopped for a change of GOMAXPROCS, by main\.stops"),
     ("stops", r"^the world was stopped for the garbage collector: the begin of a cycle, by main\."),
+    ("stops", r"^it waited for the garbage collector to begin a cycle at main\.stops"),
     ("finalizer", r" until goroutine \d+ \(runtime\.run[a-zA-Z]+\) closed it at main\.finalizer"),
     ("late_collection", r"^it, which runs the finalizers, had none to run until the garbage coll"),
     ("stopped", r"^it was ready to run, while main\.handOver \(scheduler\.go:\d+\) ran on its P$"),

@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import Final, TypeVar
 
 from flightrec.trace.program import is_recorder_pause, program_frame
+from flightrec.trace.python import PYTHON_THREAD
 from flightrec.trace.summary.distribution import Distribution
 from flightrec.trace.summary.model import BlockingStack, ExecutionStats, FunctionSummary, Summary
 from flightrec.trace.summary.outliers import is_program_place
@@ -129,15 +130,21 @@ _STATES: Final[Mapping[str, Callable[[ExecutionStats], int]]] = {
 
 
 def _times(functions: Iterable[FunctionSummary]) -> dict[str, Amount]:
-    found = {}
+    found: dict[str, Amount] = {}
     for function in functions:
         if function.system:
             continue
         name = function.name or "(no stack in the trace)"
+        if name.startswith(PYTHON_THREAD):
+            # Its native id is another one in another process.
+            name = name.rpartition(" (")[0]
         for state, measure in _STATES.items():
             ns = measure(function.stats)
             if ns:
-                found[f"{state}: {name}"] = Amount(function.goroutines, ns)
+                before = found.get(f"{state}: {name}", Amount())
+                found[f"{state}: {name}"] = Amount(
+                    before.count + function.goroutines, before.total_ns + ns
+                )
     return found
 
 

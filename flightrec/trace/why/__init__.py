@@ -18,6 +18,7 @@ from flightrec.trace.source import HasBytes, Source, WritesItself
 from flightrec.trace.why.answer import answer, goroutine_subject, load, log_subject
 from flightrec.trace.why.choose import (
     NotInTraceError,
+    longest_of,
     outstanding,
     slowest,
     task_subject,
@@ -81,8 +82,9 @@ def explain(
     :param since: ns on the trace clock: only what was going on then or later.
     :param until: ns on the trace clock: only what was going on then or earlier.
 
-    Without any, it is the task that the rule was about which saved the snapshot, if the JSON file
-    beside it says so. Else it is what stands out: the slowest task if it took far longer than the
+    Without any, it is what the rule was about which saved the snapshot, if the JSON file beside it
+    says so: a task; or the longest delay, stop-the-world or wait for a lock, if too much of those
+    was measured. Else it is what stands out: the slowest task if it took far longer than the
     others of its name, else the longest wait, delay or stop-the-world if that is far beyond its
     kind; where nothing is, the explanation says so.
 
@@ -172,9 +174,14 @@ def _noticed(survey: Survey, source: Source) -> Subject | None:
     if not survey.everything:
         return None
     for found in fired(source):
+        why = f"saved because {found.reason}"
         task = task_of(survey, found)
         if task is not None:
-            return task_subject(survey, task, f"saved because {found.reason}")
+            return task_subject(survey, task, why)
+        if found.kind is not None:
+            longest = longest_of(survey, found.kind, why)
+            if longest is not None:
+                return longest
     return None
 
 

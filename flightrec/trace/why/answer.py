@@ -41,7 +41,10 @@ _MUCH = 0.2
 
 
 def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
-    """What goroutines did in a stretch, and shortly before."""
+    """What goroutines did in a stretch, and shortly before.
+
+    Whole generations are read for it: only from its begin on can one be put in order.
+    """
     generations = survey.generations
     times = [time for _, time in generations]
     whole = max(1, survey.end - survey.begin)
@@ -185,6 +188,11 @@ def _limits(causes: tuple[Cause, ...]) -> tuple[str, ...]:
     if StepKind.NETWORK in kinds:
         notes.append(
             "the trace does not record who sends on a connection; the peer may be another process."
+        )
+    if StepKind.GC_ASSIST in kinds:
+        notes.append(
+            "who allocates while a collection runs has to help it (mark assist). Fewer allocations "
+            "there, or a larger GOGC or GOMEMLIMIT, make that less."
         )
     if StepKind.BLOCKED in kinds:
         notes.append(

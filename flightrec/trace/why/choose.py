@@ -15,7 +15,7 @@ from flightrec.trace.why.places import place_of
 from flightrec.trace.why.survey import NETWORK, Kind, Survey, Task
 from flightrec.trace.why.words import short
 
-__all__ = ["NotInTraceError", "outstanding", "task_subject", "tasks_named"]
+__all__ = ["NotInTraceError", "longest_of", "outstanding", "task_subject", "tasks_named"]
 
 _LOCK: Final = "sync"
 
@@ -119,37 +119,48 @@ def _task(survey: Survey) -> Subject | None:
 def _wait(survey: Survey) -> Subject | None:
     found: list[tuple[int, int, Subject]] = []
     for kind in survey.program_kinds():
-        place = place_of(kind.longest.stack) if kind.longest.stack is not None else None
-        name = f"{kind.reason} at {short(place.function)}" if place is not None else kind.reason
         # Locks are meant to be short. To wait for the network may only mean to have no work.
         rank = {_LOCK: 2, NETWORK: 0}.get(kind.reason, 1)
-        _judge(found, kind, SubjectKind.WAIT, name, rank)
-    _judge(found, survey.delays, SubjectKind.DELAY, "ready to run", 1)
-    _judge(found, survey.pauses, SubjectKind.PAUSE, "stop-the-world", 1)
+        _judge(found, kind, SubjectKind.WAIT, rank)
+    _judge(found, survey.delays, SubjectKind.DELAY, 1)
+    _judge(found, survey.pauses, SubjectKind.PAUSE, 1)
     return max(found, key=lambda entry: entry[:2])[2] if found else None
 
 
-def _judge(
-    found: list[tuple[int, int, Subject]], kind: Kind, what: SubjectKind, name: str, rank: int
-) -> None:
+def _judge(found: list[tuple[int, int, Subject]], kind: Kind, what: SubjectKind, rank: int) -> None:
     """Add the longest of a kind to what stands out, if it does."""
     longest, others = kind.longest, kind.times.build().without_longest()
     if longest.goid is None or not is_picked(others, longest.ns, alone=rank == 2):
         return
-    known = others.count >= ENOUGH
-    subject = Subject(
-        what,
-        name,
-        None,
-        longest.goid,
-        longest.begin,
-        longest.end,
-        usual=Usual(others.count, others.quantile(0.5), others.quantile(0.9)) if known else None,
-        why=f"the longest of {others.count + 1} of its kind"
-        if others.count
-        else "the only one of its kind",
-    )
-    found.append((rank, longest.ns - (others.quantile(0.5) if known else 0), subject))
+    count = others.count
+    why = f"the longest of {count + 1} of its kind" if count else "the only one of its kind"
+    beyond = longest.ns - (others.quantile(0.5) if count >= ENOUGH else 0)
+    found.append((rank, beyond, _longest(kind, what, why)))
+
+
+def _longest(kind: Kind, what: SubjectKind, why: str) -> Subject:
+    """The longest of a kind of wait, delay or pause as what is to be explained."""
+    longest, others = kind.longest, kind.times.build().without_longest()
+    name = {SubjectKind.DELAY: "ready to run", SubjectKind.PAUSE: "stop-the-world"}.get(what)
+    if name is None:
+        place = place_of(longest.stack) if longest.stack is not None else None
+        name = f"{kind.reason} at {short(place.function)}" if place is not None else kind.reason
+    usual = None
+    if others.count >= ENOUGH:
+        usual = Usual(others.count, others.quantile(0.5), others.quantile(0.9))
+    return Subject(what, name, None, longest.goid, longest.begin, longest.end, usual=usual, why=why)
+
+
+def longest_of(survey: Survey, what: SubjectKind, why: str) -> Subject | None:
+    """The longest delay, stop-the-world or wait for a lock; None if there was none."""
+    if what is SubjectKind.WAIT:
+        kinds = [kind for kind in survey.program_kinds() if kind.reason == _LOCK]
+    else:
+        kinds = [survey.delays if what is SubjectKind.DELAY else survey.pauses]
+    kinds = [kind for kind in kinds if kind.longest.goid is not None]
+    if not kinds:
+        return None
+    return _longest(max(kinds, key=lambda kind: kind.longest.ns), what, why)
 
 
 def _nothing(survey: Survey) -> Subject:

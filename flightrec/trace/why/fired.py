@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from flightrec.trace.why.model import SubjectKind
 from flightrec.trace.why.survey import Survey, Task
 
 __all__ = ["Fired", "fired", "task_of"]
@@ -15,12 +17,24 @@ __all__ = ["Fired", "fired", "task_of"]
 _NEAR: Final = 5_000_000
 
 
+# Names of runtime/metrics, and the rules' short ones.
+_ABOUT: Final = (
+    (("sched.", "/sched/latencies:"), SubjectKind.DELAY),
+    (("gc.pause", "stop.", "/sched/pauses/"), SubjectKind.PAUSE),
+    (("mutex.wait", "/sync/mutex/wait/"), SubjectKind.WAIT),
+)
+
+
 class Fired(NamedTuple):
-    """Why a snapshot was saved; what was slow, if that was it, with its begin in ns."""
+    """Why a snapshot was saved; what was slow, if that was it, with its begin in ns.
+
+    ``kind`` is of what the rule was that measured too much.
+    """
 
     reason: str
     name: str | None
     start_ns: int | None
+    kind: SubjectKind | None = None
 
 
 def fired(source: object) -> list[Fired]:
@@ -37,7 +51,20 @@ def fired(source: object) -> list[Fired]:
 
 def _fired(reason: Any) -> Fired:
     event = reason.get("event") or {}
-    return Fired(str(reason["reason"]), event.get("name"), event.get("start_ns"))
+    kinds = [kind for value in reason.get("values", ()) for kind in _kinds(str(value))]
+    return Fired(
+        str(reason["reason"]),
+        event.get("name"),
+        event.get("start_ns"),
+        kinds[0] if kinds else None,
+    )
+
+
+def _kinds(value: str) -> Iterator[SubjectKind]:
+    """What a value is about, by the names that rules have for it."""
+    for names, kind in _ABOUT:
+        if any(name in value for name in names):
+            yield kind
 
 
 def task_of(survey: Survey, found: Fired) -> Task | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import itemgetter
 from typing import Any, Final, NamedTuple
 
 from flightrec.trace.events import (
@@ -282,7 +283,8 @@ class Lives:
         if self._mark_begin is not None:
             self.marks.append((self._mark_begin, self.end))
             self._mark_begin = None
-        self.stops.sort()
+        for found in (self.stops, *self.assists.values()):
+            found.sort(key=itemgetter(0))
 
     def _task(self, number: int, goid: int | None) -> TaskMoments:
         task = self.tasks.get(number)

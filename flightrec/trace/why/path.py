@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from flightrec.trace.program import is_recorder_goroutine, is_runtime_goroutine
@@ -417,10 +417,9 @@ class Path:
     def _overlaid(self, leaf: Leaf, *, own: bool = False) -> Iterator[Leaf]:
         """A leaf, cut up where a mark assist or a stopped world lies over it; backward."""
         cuts: list[tuple[int, int, StepKind, Range]] = []
-        for found in self._lives.assists.get(leaf.goid, ()):
-            if found.begin < leaf.end and found.end > leaf.begin:
-                cuts.append((found.begin, found.end, StepKind.GC_ASSIST, found))
-        for found in self._stops(leaf.begin, leaf.end):
+        for found in _ranges(self._lives.assists.get(leaf.goid, ()), leaf.begin, leaf.end):
+            cuts.append((found.begin, found.end, StepKind.GC_ASSIST, found))
+        for found in _ranges(self._lives.stops, leaf.begin, leaf.end):
             if own == (found.goid == leaf.goid):
                 cuts.append((found.begin, found.end, StepKind.STOP_THE_WORLD, found))
         if not cuts:
@@ -451,15 +450,6 @@ class Path:
             until = begin
         if until > leaf.begin:
             yield leaf._replace(end=until)
-
-    def _stops(self, begin: int, end: int) -> Iterator[Range]:
-        stops = self._lives.stops
-        # They do not overlap, so the one before the first that begins later may reach in.
-        at = max(0, bisect_left(stops, (begin,)) - 1)
-        while at < len(stops) and stops[at].begin < end:
-            if stops[at].end > begin:
-                yield stops[at]
-            at += 1
 
     def _syscall(self, goid: int, begin: int, end: int, start: int, wait: Wait | None) -> Leaf:
         stack = self._lives.stack(start)
@@ -515,6 +505,16 @@ _BY_FRAME: Final = {
     "sync.runtime_Semacquire": "sync",
     "internal/sync.runtime_Semacquire": "sync",
 }
+
+
+def _ranges(ranges: Sequence[Range], begin: int, end: int) -> Iterator[Range]:
+    """The ranges that reach into a stretch, of some in order."""
+    # They do not overlap, so the one before the first that begins later may reach in.
+    at = max(0, bisect_left(ranges, (begin,)) - 1)
+    while at < len(ranges) and ranges[at].begin < end:
+        if ranges[at].end > begin:
+            yield ranges[at]
+        at += 1
 
 
 def _reason_by(stack: Stack) -> str:

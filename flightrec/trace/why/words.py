@@ -30,6 +30,12 @@ _FOR: Final = (
     ("net/http.(*http2", "an HTTP/2 peer"),
     ("os/exec.(*Cmd).Wait", "a child process"),
 )
+# What the runtime's own semaphores are for, by the innermost frame.
+_OWN: Final = (
+    ("runtime.gcStart", "for the garbage collector to begin a cycle"),
+    ("runtime.gcMarkDone", "for the garbage collector to end marking"),
+    ("runtime.stopTheWorld", "to stop the world, which another goroutine had stopped,"),
+)
 _REASONS: Final = {
     "chan receive": "for a channel (to receive)",
     "chan send": "for a channel (to send)",
@@ -58,6 +64,7 @@ _RUNS: Final = {
     "runtime.runFinalizers": "finalizer",
     "runtime.runCleanups": "cleanup",
 }
+_TRACER: Final = "runtime.(*traceAdvancerState)"
 _MARKER: Final = "runtime.gcBgMarkWorker"
 
 # Why the world is stopped: stwReasonStrings of Go's runtime/proc.go, where they say little.
@@ -87,6 +94,9 @@ _DID: Final = (
     ("runtime.selectnb", "sent or received in a select"),
     ("write", "wrote to the connection"),
     ("internal/poll.", "closed it or set its deadline"),
+    ("runtime.gc", "went on with the collection"),
+    ("runtime.startTheWorld", "started it again"),
+    ("runtime.traceAdvance", "ended a generation of the trace"),
 )
 
 
@@ -116,7 +126,13 @@ def waited_for(reason: str, stack: Sequence[Frame]) -> str:
             found = name
         elif not frame.function.startswith(("runtime.", "sync.", "internal/", "io.", "net/http.")):
             break
-    return f"for {found}" if found else _REASONS.get(reason, f"for {reason!r}")
+    if found:
+        return f"for {found}"
+    if reason == "sync" and stack and stack[0].function.startswith("runtime."):
+        inner = stack[0].function
+        own = (words for start, words in _OWN if inner.startswith(start))
+        return next(own, f"for a lock of the runtime's ({inner})")
+    return _REASONS.get(reason, f"for {reason!r}")
 
 
 def ended_by(waker: Waker) -> str:
@@ -179,6 +195,8 @@ def step_text(part: Part, who: str) -> str:
         text = f"was in C ({name}) in"
     elif kind is StepKind.GC:
         text = _COLLECTOR.get(part.reason, _LEAVES[kind])
+    elif part.place is not None and part.place.function.startswith(_TRACER):
+        return f"{who} ended a generation of the trace, for the recorder"
     elif part.reason == BEFORE:
         return f"{who} waited {_REASONS[BEFORE].removesuffix(',')}" + (f", at {at}" if at else "")
     else:

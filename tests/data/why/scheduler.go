@@ -142,10 +142,19 @@ func stops(context.Context) {
 	for range 1000 {
 		go func() { <-end }()
 	}
+	var done atomic.Bool
+	defer done.Store(true)
+	for range 2 {
+		go func() {
+			for !done.Load() {
+				runtime.GC()
+			}
+		}()
+	}
 	requests(func() {})
 	request(func(context.Context) {
 		stacks := make([]byte, 1<<22)
-		for range 3 {
+		for range 5 {
 			runtime.Stack(stacks, true)
 			_ = pprof.Lookup("goroutine").WriteTo(io.Discard, 1)
 			runtime.GC()
