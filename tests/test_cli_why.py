@@ -35,6 +35,22 @@ def test_picks_what_stands_out(snapshot: Path, capsys: pytest.CaptureFixture[str
     assert "(median of 8 others" in out
 
 
+@pytest.mark.parametrize("columns", [60, 80, 200])
+def test_width(
+    columns: int,
+    snapshot: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The text is as wide as the terminal, or as COLUMNS says, and the bars with it."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["why", str(snapshot)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert columns - 25 < max(map(len, lines)) <= columns
+    full = max(6, min(24, columns // 8))
+    assert full // 2 < max(line.count("█") for line in lines) <= full
+
+
 def test_json(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """``--json`` is one object."""
     assert main(["why", str(snapshot), "--json", "--task", "step"]) == 0

@@ -35,7 +35,7 @@ def configure(subparsers: Subparsers) -> None:
     what.add_argument("--slowest", action="store_true", help="the slowest task of all")
     what.add_argument("--goroutine", type=int, metavar="N", help="this goroutine's time")
     what.add_argument(
-        "--log", metavar="TEXT", help="the time up to the first log with this message"
+        "--log", metavar="TEXT", help="the time up to the first log with this in its message"
     )
     add_span_options(parser)
     parser.add_argument("--stacks", action="store_true", help="print stacks as well")

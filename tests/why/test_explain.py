@@ -119,20 +119,26 @@ def test_since_leaves_out(slow_lock: Path) -> None:
 
 
 def test_log(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
-    """A log's task is explained; without a task, its goroutine's time up to it."""
+    """A log's task is explained; without a task, its goroutine's time up to it.
+
+    The log has the text as its message, or in it if no message is the text.
+    """
     with make_recorder() as recorder:
         with runtime.task("work") as task:
             runtime.run("idle", duration=0.01)
             task.log("test", "inside")
+        runtime.log("test", "an outsider")
         runtime.log("test", "outside")
         snapshot = bytes(recorder.snapshot())
     inside = explain(snapshot, log="inside").subject
     outside = explain(snapshot, log="outside").subject
+    outsider = explain(snapshot, log="outsider").subject
     with pytest.raises(NotInTraceError, match="no log 'nowhere'"):
         explain(snapshot, log="nowhere")
     assert (inside.kind, inside.name) == (SubjectKind.TASK, "work")
     assert outside.kind is SubjectKind.LOG
-    assert outside.end_ns > inside.end_ns
+    assert outside.end_ns > outsider.end_ns > inside.end_ns
+    assert (outside.name, outsider.name) == ("outside", "an outsider")
 
 
 def test_what_is_missing(slow_lock: Path) -> None:

@@ -29,6 +29,7 @@ def module_library(go: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> P
     return library
 
 
+@pytest.mark.go_versions
 @pytest.mark.parametrize("case", MODULE_CASES, ids=lambda case: case.name)
 def test_cause(case: Case, module_library: Path, tmp_path: Path, judge: Judge) -> None:
     """The cause that the program was written to have is named first.

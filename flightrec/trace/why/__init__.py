@@ -78,7 +78,8 @@ def explain(
     :param task: the task with this number, or the slowest with this name.
     :param slowest_task: the slowest task of all.
     :param goroutine: this goroutine's time.
-    :param log: the time up to the first log with this message: its task's, else its goroutine's.
+    :param log: the time up to the first log with this message, or if there is none with this in its
+        message: its task's, else its goroutine's.
     :param since: ns on the trace clock: only what was going on then or later.
     :param until: ns on the trace clock: only what was going on then or earlier.
 
@@ -100,7 +101,7 @@ def explain(
     again = _reopened(source)
     survey = Survey(
         waits=not any(wanted),
-        wanted_log=None if log is None else lambda event: event.message == log,
+        wanted_log=log,
         since=since,
         until=until,
     )

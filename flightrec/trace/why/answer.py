@@ -102,13 +102,13 @@ def goroutine_subject(
 
 def log_subject(survey: Survey, message: str) -> Subject:
     """The time up to a log: its task's whole time, else its goroutine's up to it."""
-    if not survey.logs:
+    log = survey.log
+    if log is None:
         raise NotInTraceError(f"the trace has no log {message!r}", message)
-    log = survey.logs[0]
     task = survey.tasks.get(log.task) if log.task else None
     if task is not None:
-        return task_subject(survey, task, f"it logged {message!r}")
-    return Subject(SubjectKind.LOG, message, None, log.goroutine, survey.begin, log.time)
+        return task_subject(survey, task, f"it logged {log.message!r}")
+    return Subject(SubjectKind.LOG, log.message, None, log.goroutine, survey.begin, log.time)
 
 
 def answer(

@@ -94,7 +94,7 @@ class Survey:
         self,
         *,
         waits: bool,
-        wanted_log: Callable[[Log], bool] | None = None,
+        wanted_log: str | None = None,
         since: int | None = None,
         until: int | None = None,
     ) -> None:
@@ -103,7 +103,8 @@ class Survey:
         #: (offset of the generation's first batch, time of its begin)
         self.generations: list[tuple[int, int]] = []
         self.tasks: dict[int, Task] = {}
-        self.logs: list[Log] = []
+        #: The first log with the wanted text as its message, else the first that has it in that.
+        self.log: Log | None = None
         self.kinds: dict[object, Kind] = {}
         self.delays = Kind("")
         self.pauses = Kind("")
@@ -237,8 +238,11 @@ class Survey:
     def _log(self, event: Log) -> None:
         if event.task:
             self._task(event.task, event.goroutine)
-        if self._wanted_log is not None and self._wanted_log(event):
-            self.logs.append(event)
+        wanted = self._wanted_log
+        if wanted is not None and wanted in event.message:
+            known = self.log
+            if known is None or (known.message != wanted and event.message == wanted):
+                self.log = event
 
     def _range_begin(self, event: RangeBegin) -> None:
         if event.name.startswith(_STW) and event.scope.kind is ResourceKind.GOROUTINE:
