@@ -169,4 +169,4 @@ MODULE_CASES: Final = (
 )
 
 #: Programs of which only the words are looked at, in the order in which they are recorded.
-OTHERS: Final = ("uniform", "late_collection", "collector", "stops", "stopped")
+OTHERS: Final = ("uniform", "late_collection", "late_cleanup", "collector", "stops", "stopped")

@@ -23,6 +23,8 @@ from flightrec.trace.why import (
     explain,
     explain_task,
 )
+from flightrec.trace.why.choose import outstanding
+from flightrec.trace.why.survey import Survey
 from flightrec.trace.why.text import explanation_text
 from tests.conftest import MakeRecorder
 from tests.helpers import DEADLINE, ROOT, running
@@ -263,6 +265,17 @@ def test_rule_that_fired(slow_lock: Path, tmp_path: Path) -> None:
     explanation = explain(_saved(tmp_path, slow_lock.read_bytes(), event))
     assert explanation.subject.id == quick.task
     assert str(explanation).startswith("Saved because task 'request' took 1 ms. Task ")
+
+
+@pytest.mark.parametrize(("program", "odd"), [("nested_locks", True), ("waitgroup", False)])
+def test_single_waits(program: str, odd: bool, corpus: Corpus) -> None:
+    """To wait long for a lock is odd, though it happened once; for a WaitGroup it is not."""
+    survey = Survey(waits=True)
+    with trace.read(corpus.path(program)) as reader:
+        for chunk in reader.chunks():
+            survey.add([e for e in chunk if not isinstance(e, (trace.TaskBegin, trace.TaskEnd))])
+    subject = outstanding(survey)
+    assert (subject.kind is SubjectKind.WAIT and subject.name.startswith("sync at")) is odd
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ _WORDS = (
     ("stops", r"^it waited for the garbage collector to begin a cycle at main\.stops"),
     ("finalizer", r" until goroutine \d+ \(runtime\.run[a-zA-Z]+\) closed it at main\.finalizer"),
     ("late_collection", r"^it, which runs the finalizers, had none to run until the garbage coll"),
+    ("late_cleanup", r"^it, which runs the cleanups, had none to run until the garbage collector"),
     ("stopped", r"^it was ready to run, while main\.handOver \(scheduler\.go:\d+\) ran on its P$"),
     ("cgo", r"^it was in C \(linger\) in main\.callC"),
     ("file_lock", r"^it was in a system call \(syscall\.Flock\) in main\.lockFile"),
@@ -67,7 +68,8 @@ _WORDS = (
     ),
     ("gil", r"^it was outside Go \(Python or C\) in region 'render'"),
 )
-_SINCE = {case.name: case.since for case in (*CASES, *PYTHON_CASES)}
+# Go 1.24 runs cleanups with the finalizers.
+_SINCE = {case.name: case.since for case in (*CASES, *PYTHON_CASES)} | {"late_cleanup": 25}
 
 
 @pytest.mark.go_versions

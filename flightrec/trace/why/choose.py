@@ -17,7 +17,9 @@ from flightrec.trace.why.words import short
 
 __all__ = ["NotInTraceError", "longest_of", "outstanding", "task_subject", "tasks_named"]
 
-_LOCK: Final = "sync"
+# Who waits for these is said to wait for "sync"; but so is who waits for a WaitGroup, which may mean
+# to wait for long.
+_LOCKS: Final = ("sync.(*Mutex).", "sync.(*RWMutex).", "internal/sync.(*Mutex).")
 
 
 class NotInTraceError(FlightRecorderError, LookupError):
@@ -120,7 +122,7 @@ def _wait(survey: Survey) -> Subject | None:
     found: list[tuple[int, int, Subject]] = []
     for kind in survey.program_kinds():
         # Locks are meant to be short. To wait for the network may only mean to have no work.
-        rank = {_LOCK: 2, NETWORK: 0}.get(kind.reason, 1)
+        rank = 2 if _is_lock(kind) else 0 if kind.reason == NETWORK else 1
         _judge(found, kind, SubjectKind.WAIT, rank)
     _judge(found, survey.delays, SubjectKind.DELAY, 1)
     _judge(found, survey.pauses, SubjectKind.PAUSE, 1)
@@ -136,6 +138,11 @@ def _judge(found: list[tuple[int, int, Subject]], kind: Kind, what: SubjectKind,
     why = f"the longest of {count + 1} of its kind" if count else "the only one of its kind"
     beyond = longest.ns - (others.quantile(0.5) if count >= ENOUGH else 0)
     found.append((rank, beyond, _longest(kind, what, why)))
+
+
+def _is_lock(kind: Kind) -> bool:
+    stack = kind.longest.stack
+    return stack is not None and any(frame.function.startswith(_LOCKS) for frame in stack[:4])
 
 
 def _longest(kind: Kind, what: SubjectKind, why: str) -> Subject:
@@ -154,7 +161,7 @@ def _longest(kind: Kind, what: SubjectKind, why: str) -> Subject:
 def longest_of(survey: Survey, what: SubjectKind, why: str) -> Subject | None:
     """The longest delay, stop-the-world or wait for a lock; None if there was none."""
     if what is SubjectKind.WAIT:
-        kinds = [kind for kind in survey.program_kinds() if kind.reason == _LOCK]
+        kinds = [kind for kind in survey.program_kinds() if _is_lock(kind)]
     else:
         kinds = [survey.delays if what is SubjectKind.DELAY else survey.pauses]
     kinds = [kind for kind in kinds if kind.longest.goid is not None]

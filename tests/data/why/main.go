@@ -37,6 +37,7 @@ var programs = map[string]program{
 	"gc_assist":       gcAssist,
 	"io_pipe":         ioPipe,
 	"iter_pull":       iterPull,
+	"late_cleanup":    lateCleanup,
 	"late_collection": lateCollection,
 	"mutex_across_io": mutexAcrossIO,
 	"nested_locks":    nestedLocks,
