@@ -17,8 +17,8 @@ from flightrec.trace.why.words import short
 
 __all__ = ["NotInTraceError", "longest_of", "outstanding", "task_subject", "tasks_named"]
 
-# Who waits for these is said to wait for "sync"; but so is who waits for a WaitGroup, which may mean
-# to wait for long.
+# Who waits for these is said to wait for "sync"; but so is who waits for a WaitGroup, which may be
+# meant to take long.
 _LOCKS: Final = ("sync.(*Mutex).", "sync.(*RWMutex).", "internal/sync.(*Mutex).")
 
 

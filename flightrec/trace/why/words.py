@@ -206,7 +206,7 @@ def step_text(part: Part, who: str) -> str:
 
 def _turns(part: Part) -> str:
     """That a wait is one for others that waited there themselves."""
-    if part.turns < 3 and part.turns != part.count or part.turns == 1:
+    if part.turns == 1 or (part.turns == 2 and part.count > 2):
         return ""
     return (
         f", which had waited there itself: {part.turns} waits of {part.goroutines} goroutines, one "
