@@ -19,6 +19,7 @@ from flightrec.rules.engine import RuleEngine
 from flightrec.rules.firing import Firing
 from flightrec.rules.moment import Event
 from flightrec.rules.status import RuleStatus
+from flightrec.trace.why import SubjectKind, explain
 from tests.helpers import DEADLINE, ROOT, running, until
 from tests.helpers_go import Judge
 from tests.rules.conftest import MakeEngine
@@ -98,6 +99,18 @@ def test_histogram_of_the_interval(
         until(lambda: the_status(engine).values.get("sched.count", 0) > 100, "there is scheduling")
         peak = the_status(engine).values["sched.count"]
     until(lambda: the_status(engine).values["sched.count"] < peak / 2, "it goes down again")
+
+
+def test_what_was_measured_is_explained(
+    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory
+) -> None:
+    """A snapshot that a rule on scheduling has saved is explained by the longest delay."""
+    add(engine, "sched.max > 0.001ms", folder)
+    with running(runtime, "pingpong", pairs=4, duration=60):
+        facts_of(folder)
+    explanation = explain(folder.snapshots()[0])
+    assert explanation.subject.kind is SubjectKind.DELAY
+    assert str(explanation).startswith("Saved because sched.max > 0.001ms. A delay of goroutine ")
 
 
 def test_rate(runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory) -> None:
