@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import signal
 import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -21,6 +22,11 @@ from tests import helpers, helpers_go, helpers_run
 hypothesis.settings.register_profile("flightrec", deadline=None, max_examples=1000)
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=100_000)
 hypothesis.settings.load_profile("flightrec")
+
+# A shell without job control starts what it puts in the background with SIGINT ignored, and the
+# children of the tests would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _outcome = pytest.StashKey[bool]()
 

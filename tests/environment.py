@@ -1,19 +1,30 @@
-"""Virtual environments with what only some tests need, kept in pytest's cache."""
+"""Folders that several runs of the tests share, and environments with what only some tests need."""
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.helpers import ROOT
 
-__all__ = ["group_python", "make_environment"]
+__all__ = ["alone_in", "group_python", "make_environment"]
+
+
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Make a folder, and keep other processes out of it: two runs of the tests at once."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def requirements(group: str) -> list[str]:
@@ -42,9 +53,7 @@ def make_environment(parent: Path, group: str) -> Path:
     key = hashlib.sha256(repr((sys.version, wanted)).encode()).hexdigest()[:12]
     folder = parent / key
     python = folder / "bin" / "python"
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two runs of the tests at once
+    with alone_in(folder):
         if not (folder / "ready").exists():
             _make(folder, python, wanted)
             (folder / "ready").touch()

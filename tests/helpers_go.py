@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import os
 import re
-import shutil
 import subprocess
+import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from flightrec.gobuild.overlays import DEFAULT_OVERLAYS
 from flightrec.gobuild.overlays.program_trace import PROGRAM_TRACE
 from flightrec.toolchain import Toolchain, find_toolchain, parse_version, validate_trace
 from flightrec.trace.python import THREAD_CATEGORY
+from tests.environment import alone_in
 from tests.helpers import ROOT
 from tests.trace.toolchains import toolchains
 
@@ -127,17 +127,16 @@ def build_test_library(
         digest.update(str(path.relative_to(ROOT)).encode() + b"\0" + path.read_bytes() + b"\0")
     folder = cache.mkdir(f"flightrec-{source.name}")
     library = folder / f"{digest.hexdigest()[:24]}.so"
-    if library.exists():
-        return library
-    for old in folder.glob("*"):  # at most one for each Go version is of use
-        if old.is_dir():
-            shutil.rmtree(old)
-        elif old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
-            old.unlink()
-    built = folder / f"{os.getpid()}" / library.name
-    # Without this one, so that the program's tracing is in the recorder's way.
-    overlays = [overlay for overlay in DEFAULT_OVERLAYS if overlay is not PROGRAM_TRACE]
-    build_bridge(built, go, ".", folder=source, overlays=overlays)
-    built.replace(library)
-    shutil.rmtree(built.parent)
+    with alone_in(folder):
+        if library.exists():
+            return library
+        for old in folder.glob("*.so"):  # at most one for each Go version is of use
+            if old.stat().st_mtime < folder.stat().st_mtime - 24 * 3600:
+                old.unlink()
+        # Without this one, so that the program's tracing is in the recorder's way.
+        overlays = [overlay for overlay in DEFAULT_OVERLAYS if overlay is not PROGRAM_TRACE]
+        with tempfile.TemporaryDirectory(dir=folder) as scratch:
+            built = Path(scratch) / library.name
+            build_bridge(built, go, ".", folder=source, overlays=overlays)
+            built.replace(library)
     return library

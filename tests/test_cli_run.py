@@ -26,16 +26,6 @@ from tests.trace.toolchains import toolchains
 OLDEST_AND_NEWEST = list(dict.fromkeys([*toolchains()[:1], *toolchains()[-1:]]))
 
 
-@pytest.fixture(scope="module", autouse=True)
-def signals_are_not_ignored() -> Iterator[None]:
-    """Let children have SIGINT even where the tests run as a shell's background job."""
-    before = signal.getsignal(signal.SIGINT)
-    if before == signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
 @pytest.fixture(scope="session")
 def libraries(go: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     """Return what builds one of the tests' programs, once."""

@@ -157,8 +157,6 @@ def _pytest(
             "-m",
             "pytest",
             "-q",
-            "-p",
-            "no:cacheprovider",
             "-m",
             marked,
         ],
