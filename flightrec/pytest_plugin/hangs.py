@@ -5,10 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import Final
 
 import pytest
 
 __all__ = ["HangWatch", "hang_seconds"]
+
+#: How long after a look that found nothing to keep the next one is at most, in seconds.
+_AGAIN: Final = 1.0
 
 
 def hang_seconds(item: pytest.Item, default: float | None) -> float | None:
@@ -28,20 +32,24 @@ def hang_seconds(item: pytest.Item, default: float | None) -> float | None:
 class HangWatch:
     """Looks whether tests end in time, on a thread that the first one starts.
 
-    :param keep: keeps the window; called on that thread.
+    :param keep: is told for how long the test has run, in seconds, and keeps its window; called on
+        that thread. While it returns False it is called again: a test may be late before anything
+        is recorded, because loading the library, or building it, takes long.
     """
 
-    def __init__(self, keep: Callable[[str, str], object]) -> None:
+    def __init__(self, keep: Callable[[float], bool]) -> None:
         self._keep = keep
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
         self._closed = False
+        self._test = 0  # which one it is: they are counted
         self._due: float | None = None  # on time.monotonic
         self._seconds = 0.0
 
     def begin(self, seconds: float) -> None:
         """Watch a test that begins now."""
         with self._changed:
+            self._test += 1
             self._due, self._seconds = time.monotonic() + seconds, seconds
             self._changed.notify_all()
             if self._thread is None:
@@ -54,6 +62,7 @@ class HangWatch:
         """Watch it no more."""
         if self._thread is not None:
             with self._changed:
+                self._test += 1
                 self._due = None
 
     def close(self) -> None:
@@ -65,10 +74,12 @@ class HangWatch:
             self._thread.join(5.0)
 
     def _run(self) -> None:
-        while (seconds := self._late()) is not None:
-            self._keep("hang", f"the test still ran after {seconds:g} s")
+        while (late := self._late()) is not None:
+            test, seconds = late
+            if not self._keep(seconds):
+                self._look_again(test, min(seconds, _AGAIN))
 
-    def _late(self) -> float | None:
+    def _late(self) -> tuple[int, float] | None:
         """Wait for a test that is late; None once closed."""
         with self._changed:
             while not self._closed:
@@ -78,5 +89,11 @@ class HangWatch:
                     self._changed.wait(left)
                 else:
                     self._due = None
-                    return self._seconds
+                    return self._test, self._seconds
         return None
+
+    def _look_again(self, test: int, wait: float) -> None:
+        with self._changed:
+            if self._test == test:
+                self._due = time.monotonic() + wait
+                self._seconds += wait

@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -42,20 +42,21 @@ class Session:
         self._judging: Judging | None = None
         self._programs: Programs | None = None
         self.interrupts = Interrupts(self.keep)
-        self._hangs = HangWatch(self.keep)
+        self._hangs = HangWatch(self._keep_hanging)
         self._last = True  # whether the test that runs is
         self._pid = os.getpid()
         self._worker = os.environ.get("PYTEST_XDIST_WORKER")
         #: Whether a test can count as hanging.
-        self.may_hang = options.hang is not None
+        self.may_hang = options.keeps_failures and options.hang is not None
 
     def prepare(self, items: list[pytest.Item]) -> None:
         """Read the markers of tests that have some of the plugin's.
 
         :raises pytest.UsageError: a limit that there is not, or makes no sense.
         """
-        self.may_hang = self.may_hang or any(
-            item.get_closest_marker("go_hang") is not None for item in items
+        self.may_hang = self.may_hang or (
+            self.options.keeps_failures
+            and any(item.get_closest_marker("go_hang") is not None for item in items)
         )
         limited = [item for item in items if item.get_closest_marker("go_limits") is not None]
         if not limited:
@@ -128,12 +129,24 @@ class Session:
             return []
         if os.getpid() != self._pid:
             return []  # a forked child, which has no Go runtime
-        told = []
+        return [_saved(attempt, of, name, reason) for name, of in self._recorded(stem)]
+
+    def _recorded(self, stem: str) -> Iterator[tuple[str, FlightRecorder | GoProgram]]:
+        """Yield what has a window, with the name of its files."""
         if self.recorder is not None:
-            told.append(_saved(attempt, self.recorder, stem, reason))
-        for name, program in self._programs.named() if self._programs is not None else ():
-            told.append(_saved(attempt, program, f"{stem}-{name}", reason))
-        return told
+            yield stem, self.recorder
+        if self._programs is not None:
+            for name, program in self._programs.named():
+                yield f"{stem}-{name}", program
+
+    def _keep_hanging(self, seconds: float) -> bool:
+        """Save the windows of a test that hangs; False: not all of them are there by now."""
+        attempt = self.attempt
+        if attempt is None:
+            return True
+        self.keep("hang", f"the test still ran after {seconds:g} s")
+        stems = [stem for stem, _ in self._recorded("hang")]
+        return bool(stems) and attempt.saved.keys() >= set(stems)
 
     # ---- the hooks
 

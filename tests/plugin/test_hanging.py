@@ -27,7 +27,7 @@ def test_hang(project: Project, judge: Judge) -> None:
         import pytest
 
         def kept():
-            return list(pathlib.Path("flightrec-results").glob("*/hang.txt"))
+            return list(pathlib.Path("flightrec-results").glob("*test_hangs*/hang.txt"))
 
         def test_quick(flight_recorder):
             pass
@@ -46,6 +46,27 @@ def test_hang(project: Project, judge: Judge) -> None:
     assert any("test_hangs" in line for stack in stacks for line in stack["stack"])
 
 
+def test_hang_before_anything_is_recorded(project: Project) -> None:
+    """A test that is late while the library still loads leaves its window once there is one."""
+    project.write(
+        """
+        import pathlib
+        import time
+        import pytest
+
+        @pytest.fixture(scope="session")
+        def before_go():
+            time.sleep(0.5)
+
+        @pytest.mark.go_hang(0.1)
+        def test_hangs(before_go, go_runtime):
+            while not list(pathlib.Path("flightrec-results").glob("*/hang.txt")):
+                time.sleep(0.01)
+        """
+    )
+    project.run().assert_outcomes(passed=1)
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("pytest_timeout") is None, reason="pytest-timeout is not installed"
 )
@@ -56,15 +77,41 @@ def test_timeout(project: Project, method: str) -> None:
         """
         import pytest
 
-        @pytest.mark.go_hang(0.5)
+        def test_loads(go_runtime):
+            pass
+
+        @pytest.mark.timeout(3)
+        @pytest.mark.go_hang(0.1)
         def test_hangs(go_runtime):
             go_runtime.run("idle", goroutines=1, duration=300)
         """
     )
-    project.pytester.runpytest_subprocess(
-        "-p", "no:asyncio", "--timeout=6", f"--timeout-method={method}", timeout=2 * DEADLINE
-    )
+    project.run(f"--timeout-method={method}")
     assert (project.folder("test_hangs") / "hang.trace").exists()
+
+
+def test_faulthandler(project: Project, judge: Judge) -> None:
+    """The window of a test is there when faulthandler ends the process while the test hangs."""
+    project.write(
+        """
+        import faulthandler
+        import pathlib
+        import threading
+        import time
+        import pytest
+
+        @pytest.mark.go_hang(0.3)
+        def test_hangs(go_runtime):
+            def kill():
+                while not list(pathlib.Path("flightrec-results").glob("*/hang.json")):
+                    time.sleep(0.01)
+                faulthandler.dump_traceback_later(0.1, exit=True)
+            threading.Thread(target=kill).start()
+            go_runtime.run("idle", goroutines=1, duration=300)
+        """
+    )
+    assert project.run("-p", "no:faulthandler").ret == 1
+    judge.check(project.folder("test_hangs") / "hang.trace")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
