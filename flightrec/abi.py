@@ -231,6 +231,11 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_log", (_handle, _text, _text, _error_p), _status),
     ("flightrec_region_begin", (_handle, _handle, _handle, _text, _error_p), _status),
     ("flightrec_region_end", (_handle, _handle, _error_p), _status),
+    (
+        "flightrec_region_next",
+        (*(5 * (_handle,)), _text, _text, ctypes.c_int32, _error_p),
+        _status,
+    ),
     ("flightrec_thread_end", (_handle,), _status),
     ("flightrec_thread_names", (_text,), None),
     ("flightrec_metrics_describe", (_buffer, _size, _size_p), _status),

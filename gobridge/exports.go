@@ -335,6 +335,24 @@ func flightrec_region_end(region, thread C.uint64_t, to *C.flightrec_error) C.in
 	})
 }
 
+//export flightrec_region_next
+func flightrec_region_next(region, thread, endedTask, task, parent C.uint64_t, taskName, name C.flightrec_text, nests C.int32_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		endRegion(uint64(region), uint64(thread))
+		endTask(uint64(endedTask))
+		if taskName != nil {
+			beginTask(uint64(task), uint64(parent), goText(taskName))
+		}
+		if nests == 0 {
+			thread = 0
+		}
+		if name != nil {
+			beginRegion(uint64(region), uint64(thread), uint64(task), goText(name))
+		}
+		return nil
+	})
+}
+
 //export flightrec_thread_end
 func flightrec_thread_end(thread C.uint64_t) C.int32_t {
 	return answer(nil, func() error { endThread(uint64(thread)); return nil })

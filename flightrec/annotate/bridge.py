@@ -40,6 +40,7 @@ class Annotations:
         self._log = cdll.flightrec_log
         self._region_begin = cdll.flightrec_region_begin
         self._region_end = cdll.flightrec_region_end
+        self._region_next = cdll.flightrec_region_next
         self._thread_end = cdll.flightrec_thread_end
         self._thread_names = cdll.flightrec_thread_names
 
@@ -87,6 +88,37 @@ class Annotations:
         """End a region in Go, if it has begun there."""
         self.opened.remove(number)
         self._region_end(number, thread, None)
+
+    def next_region(
+        self,
+        number: int,
+        thread: int,
+        ended_task: int,
+        name: bytes | None = None,
+        nests: bool = True,
+        task: int = 0,
+        task_name: bytes | None = None,
+        parent: int = 0,
+    ) -> None:
+        """End a region and a task, and begin a task and the next region in it, in one call into Go.
+
+        Entering Go is most of what each of them costs. What is open is for the caller to note.
+
+        :param number: of the regions that follow each other.
+        :param thread: the number of the calling one.
+        :param ended_task: may be 0, as ``task`` and ``parent`` may.
+        :param name: the next region's, :func:`encoded`; None for none.
+        :param nests: whether it will; otherwise it is a task in the trace.
+        :param task_name: None where the task has begun.
+        """
+        if name is not None:
+            self._announcements.this_thread()
+        error = _failure.error
+        status = self._region_next(
+            number, thread, ended_task, task, parent, task_name, name, nests, error
+        )
+        if status:
+            raise error_for("flightrec_region_next", status, error)
 
     def end_thread(self, number: int) -> None:
         """Say that a thread with regions has ended."""

@@ -7,9 +7,14 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any, Literal
+from collections.abc import Callable
+from operator import itemgetter
+from typing import Any, Literal, TypeAlias
 
-__all__ = ["Opened"]
+__all__ = ["Entry", "Opened"]
+
+#: Number, kind, name, the number of its task or parent, begin in ns, and thread of one.
+Entry: TypeAlias = "tuple[int, str, str, int, int, int]"
 
 #: Tasks that nobody ends must not fill the memory.
 _MOST = 10_000
@@ -18,17 +23,22 @@ _MOST = 10_000
 class Opened:
     """What is open, oldest first. Safe to use from any thread, and without a lock."""
 
-    __slots__ = ("_entries",)
+    __slots__ = ("_entries", "_others")
 
     def __init__(self) -> None:
-        self._entries: dict[int, tuple[str, str, int, int, int]] = {}
+        self._entries: dict[int, Entry] = {}
+        self._others: list[Callable[[], list[Entry]]] = []
+
+    def also(self, others: Callable[[], list[Entry]]) -> None:
+        """Ask somebody else too, who notes by himself what is open."""
+        self._others.append(others)
 
     def add(self, number: int, kind: Literal["task", "region"], name: str, parent: int) -> None:
         """Add one, unless it is there or there are too many."""
         entries = self._entries
         if len(entries) < _MOST:
             thread = threading.get_ident()
-            entries.setdefault(number, (kind, name, parent, time.monotonic_ns(), thread))
+            entries.setdefault(number, (number, kind, name, parent, time.monotonic_ns(), thread))
 
     def remove(self, number: int) -> None:
         """Remove one, if it is there."""
@@ -39,6 +49,9 @@ class Opened:
         # Not threading.enumerate(): its lock may be taken by what a signal handler interrupted.
         active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
         names = {ident: thread.name for ident, thread in list(active.items())}
+        entries = list(self._entries.values())
+        for others in self._others:
+            entries += others()
         return [
             {
                 "kind": kind,
@@ -48,5 +61,5 @@ class Opened:
                 "start_ns": start_ns,
                 "thread": names.get(thread),
             }
-            for number, (kind, name, task, start_ns, thread) in list(self._entries.items())
+            for number, kind, name, task, start_ns, thread in sorted(entries, key=itemgetter(4))
         ]

@@ -34,7 +34,9 @@ class Task:
 
     __slots__ = ("_annotations", "_begun", "_ended", "_number", "_token", "name", "parent")
 
-    def __init__(self, annotations: Annotations, name: str, parent: Task | None) -> None:
+    def __init__(
+        self, annotations: Annotations, name: str, parent: Task | None, *, begins: bool = True
+    ) -> None:
         check_text(name, "a task's name")
         if parent is not None and not isinstance(parent, Task):
             raise TypeError(f"a task's parent must be a task, not {type(parent).__name__}")
@@ -46,7 +48,7 @@ class Task:
         self._token: contextvars.Token[Task | None] | None = None
         self.name = name
         self.parent = parent if parent is not None else _current_task.get()
-        if annotations.on:
+        if begins and annotations.on:
             self._in_go()
 
     def _in_go(self) -> int:
@@ -84,11 +86,15 @@ class Task:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._leave()
+        self.end()
+
+    def _leave(self) -> None:
+        """Be the current task no more."""
         token, self._token = self._token, None
         if token is not None:
             with contextlib.suppress(ValueError):  # left in another context than entered in
                 _current_task.reset(token)
-        self.end()
 
 
 def current_task_number() -> int:

@@ -18,6 +18,7 @@ from flightrec.pytest_plugin.options import Options, read_options
 
 if TYPE_CHECKING:
     from flightrec import Departure, FlightRecorder, GoRuntime
+    from flightrec.annotate.stages import Stages
     from flightrec.pytest_plugin.judging import Judging
     from flightrec.pytest_plugin.program import GoProgram
     from flightrec.pytest_plugin.programs import Programs
@@ -39,6 +40,8 @@ class Session:
         self._plugins = plugins
         self.recorder: FlightRecorder | None = None
         self.attempt: Attempt | None = None
+        self._stages: Stages | None = None
+        self._now_ns = time.monotonic_ns
         self._judging: Judging | None = None
         self._programs: Programs | None = None
         self.interrupts = Interrupts(self.keep)
@@ -46,6 +49,7 @@ class Session:
         self._last = True  # whether the test that runs is
         self._pid = os.getpid()
         self._worker = os.environ.get("PYTEST_XDIST_WORKER")
+        self._keeps_all = options.mode == "on"
         #: Whether a test can count as hanging.
         self.may_hang = options.keeps_failures and options.hang is not None
 
@@ -87,10 +91,13 @@ class Session:
 
         It is one recorder for the whole session: what a test has changed of it is undone.
         """
-        from flightrec import FlightRecorder
-
         recorder = self.recorder
         if recorder is None:
+            from flightrec import FlightRecorder
+            from flightrec.annotate.stages import Stages
+
+            self._now_ns = runtime.now_ns
+            self._stages = Stages(runtime._annotations)
             recorder = self.recorder = FlightRecorder(runtime)
             if not runtime.departures_watched:
                 runtime.on_departure(self._departs)
@@ -99,21 +106,20 @@ class Session:
             recorder.set_size(self.options.max_bytes)
             recorder.set_period(self.options.min_age)
             recorder.start()
-        if self.attempt is not None:
-            self.attempt.recorded_by(runtime)
+        attempt = self.attempt
+        if attempt is not None and self._stages is not None and not attempt.begin_ns:
+            self._show(attempt, self._stages)  # the phase in which the runtime was loaded
         return recorder
 
-    def _runtime(self) -> GoRuntime | None:
-        """Return the runtime that is recorded; start recording one that a test has loaded."""
-        if self.options.records_all:
-            loaded = getattr(sys.modules.get("flightrec.runtime"), "_runtime", None)
-            if loaded is not None:
-                self.record(loaded)
-        return None if self.recorder is None else self.recorder.runtime
+    def _record_loaded(self) -> None:
+        """Record a runtime that a test has loaded."""
+        loaded = getattr(sys.modules.get("flightrec.runtime"), "_runtime", None)
+        if loaded is not None:
+            self.record(loaded)
 
     def now_ns(self) -> int:
         """Return the time in ns on the trace clock."""
-        return time.monotonic_ns() if self.recorder is None else self.recorder.runtime.now_ns()
+        return self._now_ns()
 
     def _departs(self, departure: Departure) -> None:
         self.keep("exit", f"Go ends the process ({departure.kind}, {departure.code})")
@@ -155,26 +161,22 @@ class Session:
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> None:
         """Begin the test's task, and its region of the set-up."""
-        self._end()
+        self._forget()
+        recorder = self.recorder
+        if recorder is not None and not recorder.enabled:
+            with contextlib.suppress(Exception):  # then the test's own use of it will say why
+                self.record(recorder.runtime)
         self.attempt = Attempt(
             item.nodeid,
             self.options.folder,
             rerun=getattr(item, "execution_count", 1) - 1,
             worker=self._worker,
         )
-        if self.recorder is not None and not self.recorder.enabled:
-            with contextlib.suppress(Exception):  # then the test's own use of it will say why
-                self.record(self.recorder.runtime)
         if self.may_hang:
             seconds = hang_seconds(item, self.options.hang)
             if seconds is not None:
                 self._hangs.begin(seconds)
         self._begin("set-up")
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_call(self) -> None:
-        """Show the test's function as a region."""
-        self._begin("call")
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> None:
@@ -188,18 +190,34 @@ class Session:
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         """Keep the window of what has failed, at once, and say so in its report."""
         attempt = self.attempt
-        if call.excinfo is not None and attempt is not None:
-            attempt.end_phase()  # what is kept of it takes time that is not the test's
-        if call.excinfo is not None and self._programs is not None:
-            for name, stream, text in self._programs.printed():
-                item.add_report_section(f"of {name}", stream, text)
+        if call.excinfo is not None:
+            if attempt is not None and self._stages is not None:
+                self._stages.end_region()  # what is kept of it takes time that is not the test's
+            if self._programs is not None:
+                for name, stream, text in self._programs.printed():
+                    item.add_report_section(f"of {name}", stream, text)
         report = yield
-        if attempt is None:
-            return report
+        if attempt is not None:
+            when = call.when
+            if report.failed or attempt.saved or self._keeps_all:
+                self._report(attempt, item, call, report)
+            if when == "setup" and call.excinfo is None:
+                self._begin("call")  # here, and not in a hook more
+            elif when == "teardown" and self._last:
+                self._end()
+        return report
+
+    def _report(
+        self,
+        attempt: Attempt,
+        item: pytest.Item,
+        call: pytest.CallInfo[None],
+        report: pytest.TestReport,
+    ) -> None:
         if report.failed:
             earlier = map(str, list(attempt.saved.values()))
             told = [*earlier, *self.keep(call.when, f"{call.when} failed: {_short(call)}")]
-        elif call.when == "teardown" and self.options.mode == "on":
+        elif call.when == "teardown" and self._keeps_all:
             told = self.keep("end", "kept by --flightrec=on")
         else:
             told = []
@@ -211,9 +229,6 @@ class Session:
             for properties in (item.user_properties, report.user_properties):
                 if fact not in properties:
                     properties.append(fact)
-        if call.when == "teardown" and self._last:
-            self._end()
-        return report
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep the window of a test that Ctrl-C or pytest.exit interrupts; it has no report."""
@@ -237,18 +252,41 @@ class Session:
             with contextlib.suppress(FlightRecorderError, TimeoutError):
                 recorder.stop(timeout=_STOP_SECONDS)
 
-    # ---- phases
+    # ---- in the trace
 
     def _begin(self, phase: str) -> None:
-        attempt, recorder = self.attempt, self.recorder
-        if attempt is not None:
-            attempt.begin_phase(phase, self._runtime() if recorder is None else recorder.runtime)
+        """Begin a phase of the test; the one before, or the test before, ends here in the trace.
+
+        That is later than pytest has returned from it, by its report, but Go is entered less often.
+        """
+        attempt = self.attempt
+        if attempt is None:
+            return
+        attempt.phase = phase
+        if self._stages is not None:
+            self._show(attempt, self._stages)
+        elif self.options.records_all:
+            self._record_loaded()
+
+    def _show(self, attempt: Attempt, stages: Stages) -> None:
+        attempt.phase_ns = now = self._now_ns()
+        if attempt.begin_ns:
+            stages.next(attempt.phase, now)
+        else:
+            attempt.begin_ns = now
+            stages.next(attempt.phase, now, attempt.node_id)
 
     def _end(self) -> None:
-        attempt, self.attempt = self.attempt, None
-        if attempt is not None:
-            self._hangs.end()
-            attempt.end()
+        """End the test, if one runs."""
+        self._forget()
+        if self._stages is not None:
+            self._stages.end()
+
+    def _forget(self) -> None:
+        if self.attempt is not None:
+            self.attempt = None
+            if self.may_hang:
+                self._hangs.end()
             if self._programs is not None:
                 self._programs.forget_closed()
 

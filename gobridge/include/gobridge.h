@@ -299,6 +299,13 @@ int32_t flightrec_region_begin(uint64_t region, uint64_t thread, uint64_t task, 
                                flightrec_error *error);
 int32_t flightrec_region_end(uint64_t region, uint64_t thread, flightrec_error *error);
 
+/* From one region to the next in one call, for those that follow each other on a thread under one
+ * number: ends the region, if it goes on, and the task ended_task; begins the task, unless task_name
+ * is NULL, and the region in it, unless name is NULL. Each task may be 0. With nests 0 the region is a
+ * task in the trace. */
+int32_t flightrec_region_next(uint64_t region, uint64_t thread, uint64_t ended_task, uint64_t task, uint64_t parent,
+                              flightrec_text task_name, flightrec_text name, int32_t nests, flightrec_error *error);
+
 /* A thread that began regions has ended. Never fails. */
 int32_t flightrec_thread_end(uint64_t thread);
 
