@@ -1,4 +1,4 @@
-"""Stages: regions that follow each other, task after task, with one call into Go for each change."""
+"""Stages: regions that follow each other, task after task: one call into Go for each change."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 import flightrec
 from flightrec.annotate.stages import Stages
+from tests.conftest import MakeRecorder
 from tests.helpers_annotate import shape, user_events
 from tests.helpers_go import Judge
-from tests.conftest import MakeRecorder
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_interrupted(
     monkeypatch: pytest.MonkeyPatch,
     entered: bool,
 ) -> None:
-    """An exception before or after the call into Go leaves nothing open that the next does not end."""
+    """What an exception before or after the call into Go leaves open, the next call ends."""
     runtime = recorder.runtime
     annotations = runtime._annotations
     call = annotations._region_next
