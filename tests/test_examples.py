@@ -48,6 +48,10 @@ def run_as_printed(name: str, folder: Path, go: Toolchain) -> subprocess.Complet
     )
 
 
+def _lacks_modules(text: str) -> bool:
+    return re.search("cannot download|lookup disabled|dial tcp|no such host", text) is not None
+
+
 def check(done: subprocess.CompletedProcess[str], *patterns: str) -> None:
     """Check that an example has run, and that each pattern matches a line of what it printed."""
     assert (done.returncode, done.stderr) == (0, ""), done.stdout + done.stderr
@@ -103,7 +107,7 @@ def test_python_tasks(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
 def test_nats_server(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
     """A published program of substance runs unmodified, serves its protocol and is recorded."""
     done = run_as_printed("nats_server", tmp_path, go)
-    if done.returncode and re.search("cannot download|lookup disabled|dial tcp", done.stderr):
+    if done.returncode and _lacks_modules(done.stderr):
         pytest.skip(done.stderr.strip())
     check(
         done,
@@ -112,6 +116,30 @@ def test_nats_server(tmp_path: Path, go: Toolchain, judge: Judge) -> None:
         r"nats\.trace: valid.*",
     )
     assert judge.check(tmp_path / "nats_server" / "nats.trace") > 2000
+
+
+def test_shop_tests(
+    tmp_path: Path, go: Toolchain, judge: Judge, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two tests of a service pass; the third fails, and its window names the pool's connection."""
+    monkeypatch.setenv("CGO_CFLAGS", "-O0")  # SQLite takes a minute otherwise
+    done = run_as_printed("shop_tests", tmp_path, go)
+    if _lacks_modules(done.stdout):
+        pytest.skip("the modules of the shop cannot be downloaded")
+    check(
+        done,
+        r"FAILED test_shop\.py::test_order_after_a_look_at_the_stock - .*",
+        r"=+ 1 failed, 2 passed in .*",
+        r"one of them fails, on purpose",
+        r"Task \d+ 'http POST /orders/\{item\}' took \d+ ms .*",
+        r"waited for a connection of the database/sql pool at main\.\(\*shop\)\.order .*",
+    )
+    (folder,) = (tmp_path / "shop_tests" / "flightrec-results").glob("test_*")
+    assert {path.name for path in folder.iterdir()} == {
+        f"call-shop.{suffix}" for suffix in ("trace", "json", "txt", "stdout")
+    }
+    assert "'sql query'" in (folder / "call-shop.txt").read_text(encoding="utf-8")
+    judge.check(folder / "call-shop.trace")
 
 
 SERVER = """\
@@ -156,6 +184,6 @@ def test_page(page: str, printed: str, tmp_path: Path, go: Toolchain, judge: Jud
 
 def test_every_example_is_tested() -> None:
     """There is a test here for each example, and each has a README."""
-    names = {path.parent.name for path in EXAMPLES.glob("*/run.py")}
+    names = {path.name for path in EXAMPLES.iterdir() if path.is_dir()}
     assert {f"test_{name}" for name in names} <= globals().keys()
     assert all((EXAMPLES / name / "README.md").is_file() for name in names)
