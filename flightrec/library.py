@@ -94,7 +94,8 @@ def error_for(name: str, status: int, error: abi.Error) -> FlightRecorderError:
     if status == Status.CONFLICT:
         return TracingConflictError(
             f"the Go runtime's tracer is not ours to use: {text}. A Go runtime has one tracer, and "
-            "its own trace.Start or /debug/pprof/trace has taken or stopped it.",
+            "the program has taken or stopped it (trace.Start, /debug/pprof/trace). In libraries "
+            "that `flightrec build` makes with its overlay program-trace both can use it.",
             reason=text,
         )
     if status == Status.ENDED:

@@ -17,7 +17,7 @@ from pathlib import Path
 from flightrec.newfile import inherit, private
 from flightrec.output import write_descriptor
 
-__all__ = ["PartialFile"]
+__all__ = ["PartialFile", "partial_path"]
 
 
 class PartialFile:
@@ -28,10 +28,13 @@ class PartialFile:
     :raises OSError: it cannot be made.
     """
 
+    _process = 0  #: that has made the file, once it is there
+
     def __init__(self, target: Path) -> None:
         self.target = target
         self.nbytes = 0
         self.path, self._file = _create(target)
+        self._process = os.getpid()
 
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Write all of the pieces, or none of them.
@@ -56,18 +59,33 @@ class PartialFile:
         self.path.replace(self.target)
         self.path = self.target
 
-    def close(self) -> None:
-        """Leave it where it is; one without any bytes is deleted."""
-        self._file.close()
-        if not self.nbytes:
-            with contextlib.suppress(OSError):
-                self.path.unlink()
+    def close(self, *, keep: bool = True) -> None:
+        """Leave it where it is, unless it has no bytes or is not to be kept: it is deleted then."""
+        if self._file.closed:
+            return
+        with contextlib.suppress(OSError), self._file:
+            if self.nbytes and keep:
+                return
+            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
+                return  # somebody has deleted ours, and this is another one
+            self._file.close()  # Windows deletes no open file
+            self.path.unlink()
+
+    def __del__(self) -> None:
+        # An exception may come before anybody has it. In a forked child it is the parent's.
+        if self._process == os.getpid():
+            self.close()
+
+
+def partial_path(target: Path, number: int = 1) -> Path:
+    """Return where a file is before it is in its place; number: if earlier ones are taken."""
+    suffix = ".partial" if number == 1 else f".partial-{number}"
+    return target.with_name(target.name + suffix)
 
 
 def _create(target: Path) -> tuple[Path, io.FileIO]:
     for number in itertools.count(1):
-        suffix = ".partial" if number == 1 else f".partial-{number}"
-        path = target.with_name(target.name + suffix)
+        path = partial_path(target, number)
         with contextlib.suppress(FileExistsError):
             return path, io.FileIO(path, "xb", opener=private)
     raise AssertionError("not reached")

@@ -208,8 +208,10 @@ class FlightRecorder(Steering):
         """Start recording.
 
         :raises AlreadyEnabledError: it is already started.
-        :raises TracingConflictError: someone else traces the Go runtime, or a recorder without the
-            experiment that this one wants. Nothing is left started.
+        :raises TracingConflictError: someone else traces the runtime of a library that was built
+            without the overlay ``program-trace``. Nothing is left started.
+        :raises BridgeError: this Go has no such experiment, or the runtime is traced without it
+            already.
         :raises ForkedProcessError: the library was loaded before a fork.
         """
         self._runtime._library.check_fork()

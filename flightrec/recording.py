@@ -48,6 +48,16 @@ class RecordingOptions:
     strict: bool = False
     experiments: tuple[str, ...] = ()
     replay: bool = False
+    #: The window's size as far as the size of generations depends on it, in bytes; None: the same.
+    pace_bytes: int | None = None
+
+    @property
+    def pace(self) -> int:
+        """The window's size to which the size of generations is suited; 0: the runtime decides."""
+        if self.pacing == "runtime":
+            return 0
+        size = self.retention.max_bytes
+        return size if self.pace_bytes is None else min(size, self.pace_bytes)
 
     @property
     def ceiling(self) -> int:
@@ -82,6 +92,9 @@ class Recording:
     it. Any thread may call the public methods, but flush and stop not the delivery thread itself.
     """
 
+    #: What a stop that takes too long has waited for, as the beginning of a sentence.
+    _awaited = "the retention policy did not return"
+
     def __init__(
         self,
         runtime: GoRuntime,
@@ -114,7 +127,7 @@ class Recording:
             flags |= Option.ALLOCFREE
         _running.add(self)
         self.session.open(
-            max_bytes=options.retention.max_bytes if options.pacing == "size" else 0,
+            max_bytes=options.pace,
             ceiling=options.ceiling,
             flags=flags,
         )
@@ -186,7 +199,7 @@ class Recording:
         self.session.stop(timeout)
         self._thread.join(timeout)
         if self._thread.is_alive():
-            raise TimeoutError(f"the retention policy did not return within {timeout} s")
+            raise TimeoutError(f"{self._awaited} within {timeout} s")
 
     def _not_on_delivery(self, verb: str) -> None:
         if threading.current_thread() is self._thread:

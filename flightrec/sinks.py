@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from flightrec.abi import Generation
 from flightrec.destination import find_destination
 from flightrec.errors import StreamOverrunError
 from flightrec.output import BinaryWriter, DescriptorFile, write_file
-from flightrec.partialfile import PartialFile
+from flightrec.partialfile import PartialFile, partial_path
 
 __all__ = ["FileSink", "PathSink", "Sink", "open_sink"]
 
@@ -21,6 +22,10 @@ class Sink(Protocol):
     """Takes whole generations. Used by one thread at a time."""
 
     files: tuple[Path, ...]  #: that are complete
+
+    @property
+    def partial(self) -> Path | None:
+        """The file that is not complete, if there is one."""
 
     def write(self, pieces: Sequence[memoryview], shown: Generation, *, missed: int) -> None:
         """Write a generation.
@@ -31,6 +36,9 @@ class Sink(Protocol):
 
     def finish(self, *, complete: bool) -> None:
         """Nothing more comes; complete: nor is anything missing at the end."""
+
+    def discard(self) -> None:
+        """Close it; of a file nothing is to stay."""
 
 
 class PathSink:
@@ -48,6 +56,12 @@ class PathSink:
         self._rotate_seconds = rotate_seconds
         self._file: PartialFile | None = PartialFile(path)
         self._start = 0  # of the file, trace clock units
+
+    @property
+    def partial(self) -> Path | None:
+        """The file that is not complete, unless it has gone because nothing was written."""
+        file = self._file
+        return None if file is None or file.path == file.target else file.path
 
     def write(self, pieces: Sequence[memoryview], shown: Generation, *, missed: int) -> None:
         """Write a generation, perhaps to a new file."""
@@ -69,10 +83,11 @@ class PathSink:
         return self._rotate_seconds is not None and seconds >= self._rotate_seconds
 
     def _complete(self) -> None:
-        file, self._file = self._file, None
+        file = self._file
         if file is not None and file.nbytes:
             file.finish()
             self.files = (*self.files, file.target)
+            self._file = None
 
     def finish(self, *, complete: bool) -> None:
         """Put the last file in its place; one that is not complete stays partial."""
@@ -83,14 +98,26 @@ class PathSink:
         finally:
             if file is not None:
                 file.close()
+                if not file.nbytes:
+                    self._file = None
+
+    def discard(self) -> None:
+        """Delete the file that is not complete."""
+        file, self._file = self._file, None
+        if file is not None:
+            file.close(keep=False)
 
 
 def _next_path(path: Path) -> Path:
-    """Return the next free name: ``NAME-0002.trace`` after ``NAME.trace``."""
-    number = 2
-    while (at := path.with_name(f"{path.stem}-{number:04}{path.suffix}")).exists():
-        number += 1
-    return at
+    """Return the next free name: ``NAME-0002.trace`` after ``NAME.trace``.
+
+    One whose file somebody writes, or has left partial, is not free.
+    """
+    for number in itertools.count(2):
+        at = path.with_name(f"{path.stem}-{number:04}{path.suffix}")
+        if not at.exists() and not partial_path(at).exists():
+            return at
+    raise AssertionError("not reached")
 
 
 class FileSink:
@@ -101,6 +128,7 @@ class FileSink:
 
     def __init__(self, file: BinaryWriter, opened: contextlib.ExitStack | None = None) -> None:
         self.files: tuple[Path, ...] = ()
+        self.partial = None
         self._file = file
         self._opened = opened
         self._begun = False
@@ -125,6 +153,10 @@ class FileSink:
     def finish(self, *, complete: bool) -> None:
         """Close what was opened."""
         del complete
+        self.discard()
+
+    def discard(self) -> None:
+        """Close what was opened."""
         if self._opened is not None:
             self._opened.close()
 

@@ -24,7 +24,17 @@ __all__ = ["StreamStats", "TraceStream", "buffered"]
 
 
 def buffered(buffer_bytes: int, experiments: tuple[str, ...]) -> RecordingOptions:
-    """Return the options of a recording that keeps what its consumer has yet to take."""
+    """Return the options of a recording that keeps what its consumer has yet to take.
+
+    :raises ValueError: the size is not positive, or more than 2**60.
+    :raises TypeError: it is not a whole number.
+    """
+    if not isinstance(buffer_bytes, int):
+        raise TypeError(f"buffer_bytes must be a whole number of bytes, not {buffer_bytes!r}")
+    if not 0 < buffer_bytes <= 1 << 60:
+        raise ValueError(
+            f"buffer_bytes must be a positive number of bytes, up to 2**60: {buffer_bytes!r}"
+        )
     return RecordingOptions(
         retention=Retention(policy=retain, max_bytes=buffer_bytes, min_age_ns=0),
         experiments=experiments,
@@ -72,6 +82,11 @@ class _Writer(NativeStorage):
 class _StreamRecording(Recording):
     """A recording whose generations are written; the sink is completed when nothing more comes."""
 
+    _awaited = "the file did not take all of the trace"
+
+    #: Its start has failed: nothing of it is to stay.
+    abandoned = False
+
     def __init__(self, runtime: GoRuntime, options: RecordingOptions, sink: Sink) -> None:
         self._sink = sink
         super().__init__(runtime, options, self._make_writer)
@@ -84,14 +99,19 @@ class _StreamRecording(Recording):
     def _deliver(self) -> None:
         super()._deliver()
         try:
-            self._sink.finish(complete=self._failure is None)
+            if self.abandoned:
+                self._sink.discard()
+            else:
+                self._sink.finish(complete=self._failure is None)
         except BaseException as exc:
             self._failure = self._failure or exc
 
-    def close(self) -> None:
-        super().close()
+    def abandon(self) -> None:
+        """Undo an :meth:`open` that has failed, wherever it did."""
+        self.abandoned = True
+        self.close()
         if self._thread.ident is None:  # it was never started
-            self._sink.finish(complete=False)
+            self._sink.discard()
 
 
 class TraceStream:
@@ -106,11 +126,14 @@ class TraceStream:
         self._lifecycle = threading.Lock()
         self._stopped: StreamStats | None = None
         self._recording = _StreamRecording(runtime, options, sink)
-        try:
-            self._recording.open()
-        except BaseException:
-            self._recording.close()
-            raise
+
+    def _begin(self) -> None:
+        """Begin to write; after an exception at any place, :meth:`_abandon` it."""
+        self._recording.open()
+
+    def _abandon(self) -> None:
+        """Undo a :meth:`_begin` that has failed."""
+        self._recording.abandon()
 
     @property
     def runtime(self) -> GoRuntime:
@@ -131,6 +154,11 @@ class TraceStream:
     def files(self) -> tuple[Path, ...]:
         """The files that are complete, oldest first; empty for a pipe or a file object."""
         return self._sink.files
+
+    @property
+    def partial(self) -> Path | None:
+        """The file that is being written, or that an error has left; None if there is none."""
+        return self._sink.partial
 
     def flush(self, *, timeout: float | None = None) -> None:
         """Return when all that has happened until now is written. The stream goes on.
@@ -153,10 +181,10 @@ class TraceStream:
             all the same. What was written until then is whole; a path's file then stays
             ``NAME.partial``.
         """
-        self._runtime._library.check_fork()
+        self._check()
+        self._recording.stop(timeout)  # several callers may wait, each as long as it likes
         with self._lifecycle:
             self._check()
-            self._recording.stop(timeout)
             self._stopped = self._stats(active=False)
             self._recording.close()
             if self._recording.failure is not None:
@@ -185,6 +213,7 @@ class TraceStream:
     def _check(self) -> None:
         self._runtime._library.check_fork()
         if not self._recording.started:
+            self._recording.close()  # again: the stop may have been interrupted in it
             raise NotEnabledError("this stream was stopped")
 
     def __enter__(self) -> TraceStream:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
+from types import NoneType
 
 from flightrec.output import BinaryWriter
 from flightrec.runtime import GoRuntime, load
@@ -39,13 +41,11 @@ class Tracer:
     ) -> None:
         if runtime is not None and not isinstance(runtime, GoRuntime):
             raise TypeError(f"runtime must be what flightrec.load() returns, not {runtime!r}")
+        if isinstance(experiments, str):
+            raise TypeError(f"experiments must be a tuple of names: ({experiments!r},)")
         for each in experiments:
             if each != "allocfree":
                 raise ValueError(f"unknown experiment {each!r}; there is allocfree")
-        if not 0 < buffer_bytes <= 1 << 60:
-            raise ValueError(
-                f"buffer_bytes must be a positive number of bytes, up to 2**60: {buffer_bytes!r}"
-            )
         self._options = buffered(buffer_bytes, tuple(experiments))
         self._runtime = runtime if runtime is not None else load()
 
@@ -72,19 +72,33 @@ class Tracer:
             are written to; they are left open, but for what was opened here. Opening a named pipe
             waits for its reader.
         :param rotate_bytes: begin another file when this one would get larger: ``NAME-0002.trace``
-            and so on, with the next free number. One generation is in one file whatever its size.
+            and so on, with the next free number. Generations are ended at a fifth of this. A file
+            is larger only if a single generation is; see docs/streams.md.
         :param rotate_seconds: the same after so much time; a generation lasts up to a second.
         :raises OSError: the file cannot be written to.
         :raises ValueError: a limit that is not positive, or for something else than a path.
         :raises TracingConflictError: someone else traces the runtime of a library that was built
-            without the overlay ``program-trace``, or it is traced without the experiment.
+            without the overlay ``program-trace``.
+        :raises BridgeError: this Go has no such experiment, or the runtime is traced without it
+            already.
         :raises ForkedProcessError: the library was loaded before a fork.
         """
         self._runtime._library.check_fork()
         for name, limit in (("rotate_bytes", rotate_bytes), ("rotate_seconds", rotate_seconds)):
+            if not isinstance(limit, (int, float, NoneType)):
+                raise TypeError(f"{name} must be a number, not {limit!r}")
             if limit is not None and not (limit > 0 and math.isfinite(limit)):
                 raise ValueError(f"{name} must be positive and finite: {limit!r}")
         if not isinstance(file, (str, os.PathLike)) and not callable(getattr(file, "write", None)):
             raise TypeError(f"file must be a path or a binary file object, not {file!r}")
+        options = self._options
+        if rotate_bytes is not None:  # so that a file has several
+            options = replace(options, pace_bytes=math.ceil(rotate_bytes))
         sink = open_sink(file, rotate_bytes=rotate_bytes, rotate_seconds=rotate_seconds)
-        return TraceStream(self._runtime, self._options, sink)
+        stream = TraceStream(self._runtime, options, sink)
+        try:
+            stream._begin()
+        except BaseException:
+            stream._abandon()
+            raise
+        return stream

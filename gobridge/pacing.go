@@ -7,6 +7,9 @@ const (
 	// largest batches.
 	smallestGeneration = 4 * maxBatchBytes
 
+	// smallestWindow is the size of the window that has the smallest ceiling (recording.py).
+	smallestWindow = 16 * smallestGeneration
+
 	// restPerGoroutine is the time there is to be between an advance and the next one, for each
 	// goroutine. An advance takes about a quarter of that, and in each all goroutines announce
 	// themselves: if that alone is more than the size, one advance would lead to the next.
@@ -28,6 +31,12 @@ type pace struct {
 
 	overhead uint64        // what generations grow by after their end was asked for, smoothed
 	advance  time.Duration // how long an advance takes, smoothed
+}
+
+// paceCeiling returns the ceiling to keep the pace for. A session may ask for smaller generations than
+// its window needs, because its file is rotated: then it is the ceiling of a window of that size.
+func paceCeiling(maxBytes, ceiling uint64) uint64 {
+	return min(ceiling, max(maxBytes, smallestWindow)/4*5)
 }
 
 // size is how large generations are to be. A fifth of the window, so that whole generations can leave

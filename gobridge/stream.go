@@ -257,12 +257,12 @@ func (s *stream) removeLocked(w *window, why error) {
 	s.setPaceLocked()
 }
 
-// setPaceLocked makes the smallest window's size the one that generations are ended for.
+// setPaceLocked makes the smallest size that a window asks for the one that generations are ended for.
 func (s *stream) setPaceLocked() {
 	s.pace.maxBytes, s.pace.ceiling = 0, 0
 	for _, w := range s.windows {
 		if size := w.options.maxBytes; size != 0 && (s.pace.maxBytes == 0 || size < s.pace.maxBytes) {
-			s.pace.maxBytes, s.pace.ceiling = size, w.options.ceiling
+			s.pace.maxBytes, s.pace.ceiling = size, paceCeiling(size, w.options.ceiling)
 		}
 	}
 	store(&s.words.advanceBytes, s.pace.size())

@@ -12,7 +12,7 @@ import (
 
 var (
 	errNoAllocFree   = errors.New("the AllocFree experiment needs Go 1.23 or later")
-	errLateAllocFree = errors.New("this trace has begun without the AllocFree experiment")
+	errLateAllocFree = errors.New("the runtime is traced without the AllocFree experiment already, and it can only begin with a trace: start what wants it first, or stop all that traces")
 	errForeignStop   = errors.New("the Go program itself stopped the trace (runtime/trace.Stop)")
 )
 
@@ -175,7 +175,7 @@ func (t *tracer) join(options sessionOptions, begin func(*tracer) error) (joined
 	}
 	if options.flags&optionAllocFree != 0 && !t.allocFree {
 		t.mu.Unlock()
-		return false, conflictError{errLateAllocFree}
+		return false, errLateAllocFree
 	}
 	result := make(chan error, 1)
 	t.joining = append(t.joining, joining{begin, result})

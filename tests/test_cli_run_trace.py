@@ -69,6 +69,24 @@ def test_standard_output(runner: Runner, judge: Judge) -> None:
     judge.check(done.stdout)
 
 
+def test_reader_that_goes_away(runner: Runner, judge: Judge) -> None:
+    """If the reader of the pipe goes, the program runs on to its end and its snapshot is written.
+
+    The lost trace is told of, and 0 becomes 2.
+    """
+    command = [sys.executable, "-m", "flightrec", "run", "idle", "--trace", "-", "duration=0.5"]
+    with subprocess.Popen(
+        [*command, "-o", runner.snapshot], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.close()
+        assert process.stderr is not None
+        said = process.stderr.read()
+    assert process.returncode == 2
+    assert b"flightrec: the trace is not complete: Broken pipe" in said
+    judge.check(runner.snapshot)
+
+
 @pytest.mark.parametrize(
     ("options", "words"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -349,6 +350,41 @@ def test_trace_stopped_and_started_by_the_program(go_child: Child) -> None:
             assert recorder.snapshot().generations
         """
     )
+
+
+def test_streams_without_the_overlay(go_child: Child, judge: Judge, tmp_path: Path) -> None:
+    """A stream cannot begin while the program traces, and the program's Stop ends one.
+
+    What was written until then stays partial, and is a trace. Either error says what would help.
+    """
+    go_child.run(
+        """
+        runtime = flightrec.load()
+        tracer = flightrec.Tracer(runtime)
+        path = f"{sys.argv[1]}/t.trace"
+
+        def conflicts(act):
+            try:
+                act()
+            except flightrec.TracingConflictError as exc:
+                assert "program-trace" in str(exc), exc
+            else:
+                raise SystemExit("no conflict")
+
+        runtime.run("trace_start")
+        conflicts(lambda: tracer.start(path))
+        assert os.listdir(sys.argv[1]) == []
+        runtime.run("trace_stop")
+        stream = tracer.start(path)
+        stream.flush()
+        runtime.run("trace_stop")
+        conflicts(stream.stop)
+        assert not stream.files
+        """,
+        tmp_path,
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["t.trace.partial"]
+    judge.check(tmp_path / "t.trace.partial")
 
 
 @pytest.mark.matrix

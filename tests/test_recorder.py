@@ -572,6 +572,22 @@ def test_allocfree_byte_for_byte(
     assert all(chunk in kept for chunk in given)
 
 
+def test_allocfree_too_late(
+    make_recorder: MakeRecorder, recorder: flightrec.FlightRecorder, go_minor: int
+) -> None:
+    """While a recorder without it runs, one with the experiment says so; afterwards it starts."""
+    if go_minor < 23:
+        pytest.skip("Go 1.22 has no AllocFree experiment")
+    late = make_recorder(experiments=("allocfree",))
+    with pytest.raises(flightrec.BridgeError, match="traced without the AllocFree experiment"):
+        late.start()
+    assert not late.enabled
+    with pytest.raises(flightrec.BridgeError, match="traced without the AllocFree experiment"):
+        flightrec.Tracer(recorder.runtime, experiments=("allocfree",)).start(io.BytesIO())
+    recorder.stop()
+    late.start()
+
+
 @pytest.mark.matrix
 def test_allocfree_too_old(make_recorder: MakeRecorder, go_minor: int) -> None:
     """A runtime without the experiment says so, and nothing is left started."""

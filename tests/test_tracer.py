@@ -160,6 +160,21 @@ def test_rotation_keeps_below_the_limit(
     assert stream.stats().written_generations >= 4
 
 
+def test_rotation_sets_the_size_of_generations(
+    runtime: flightrec.GoRuntime, make_recorder: MakeRecorder, tmp_path: Path
+) -> None:
+    """Generations end at a fifth of rotate_bytes, so that a file has several and stays below it."""
+    recorder = make_recorder(max_bytes=128 * MIB)
+    recorder.start()
+    tracer = flightrec.Tracer(runtime)
+    assert recorder.stats().advance_bytes > 10 * MIB
+    with tracer.start(tmp_path / "t.trace", rotate_bytes=12 * MIB) as stream:
+        assert recorder.stats().advance_bytes <= 12 * MIB / 5
+        fill_until(runtime, lambda: len(stream.files) >= 2, "there are two files")
+    assert recorder.stats().advance_bytes > 10 * MIB
+    assert stream.stats().written_generations > len(stream.files)
+
+
 def test_rotation_by_time(
     runtime: flightrec.GoRuntime, tracer: flightrec.Tracer, judge: Judge, tmp_path: Path
 ) -> None:
@@ -220,7 +235,7 @@ def test_blocked_consumer(
     with pytest.raises(TimeoutError):
         stream.flush(timeout=0.01)
     snapshot = recorder.snapshot()
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="the file did not take all of the trace"):
         stream.stop(timeout=0.01)
     gate.open.set()
     with pytest.raises(flightrec.StreamOverrunError) as raised:
@@ -319,6 +334,7 @@ def test_disk_full(child: Child, judge: Judge, tmp_path: Path) -> None:
         except OSError as exc:
             assert exc.errno == errno.EFBIG
         assert os.path.getsize(sys.argv[1] + ".partial") == size
+        assert str(stream.partial) == sys.argv[1] + ".partial"
         """,
         path,
     )
@@ -326,14 +342,33 @@ def test_disk_full(child: Child, judge: Judge, tmp_path: Path) -> None:
     judge.check(tmp_path / "t.trace.partial")
 
 
+def test_stop_by_several(runtime: flightrec.GoRuntime, tracer: flightrec.Tracer) -> None:
+    """Each of several callers of stop waits as long as it asked for; one of them stops it."""
+    gate = Gate()
+    stream = tracer.start(gate)
+    waiting = Thread(stream.stop)
+    assert gate.reached.wait(DEADLINE)
+    with pytest.raises(TimeoutError):
+        stream.stop(timeout=0.01)
+    gate.open.set()
+    waiting.result()
+    with pytest.raises(flightrec.NotEnabledError):
+        stream.stop()
+
+
 def test_partial_files_are_kept(tracer: flightrec.Tracer, tmp_path: Path) -> None:
-    """A partial file that somebody left is not touched."""
-    left = tmp_path / "t.trace.partial"
-    left.write_text("left")
-    with tracer.start(tmp_path / "t.trace"):
-        assert (tmp_path / "t.trace.partial-2").exists()
-    assert left.read_text() == "left"
-    assert names(tmp_path) == ["t.trace", "t.trace.partial"]
+    """A partial file that somebody left is not touched, nor has another stream its number."""
+    left = [tmp_path / "t.trace.partial", tmp_path / "t-0002.trace.partial"]
+    for path in left:
+        path.write_text("left")
+    with tracer.start(tmp_path / "t.trace", rotate_bytes=1) as stream:
+        assert stream.partial == tmp_path / "t.trace.partial-2"
+        stream.flush()
+        stream.flush()
+    assert stream.partial is None
+    assert [path.read_text() for path in left] == ["left", "left"]
+    assert [path.name for path in stream.files][:2] == ["t.trace", "t-0003.trace"]
+    assert names(tmp_path) == sorted(path.name for path in (*left, *stream.files))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING
 
-from flightrec.cli.snapshots import SnapshotFile
+from flightrec.cli.snapshots import SnapshotFile, reason
 from flightrec.cli.units import count, duration, format_size, size
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ class TraceFile:
             error = exc
         stats = stream.stats()
         if error is not None:
-            voice.say(f"flightrec: the trace is not complete: {error}", always=True)
+            voice.say(f"flightrec: the trace is not complete: {reason(error)}", always=True)
         elif stats.missed_generations:
             voice.say(
                 f"flightrec: the trace misses {count(stats.missed_generations, 'generation')}: "
@@ -103,8 +103,10 @@ class TraceFile:
         look = (
             f" (look at it: flightrec view {quote(self.shown)})" if len(stream.files) == 1 else ""
         )
+        last = f", the last one in {stream.partial}" if stream.files else f" in {stream.partial}"
         voice.say(
-            f"flightrec: {self.shown}: {format_size(stats.written_bytes)} of trace{files}{look}"
+            f"flightrec: {self.shown}: {format_size(stats.written_bytes)} of trace"
+            f"{files}{last if stream.partial else look}"
         )
         return error is None and not stats.missed_generations
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from flightrec.cli.voice import Voice
     from flightrec.output import DescriptorFile
 
-__all__ = ["SnapshotFile", "SnapshotWriter"]
+__all__ = ["SnapshotFile", "SnapshotWriter", "reason"]
 
 #: How long the runtime may take to hand over its newest events.
 _FLUSH_SECONDS = 3.0
@@ -157,7 +157,7 @@ class SnapshotWriter:
                 snapshot = self._take()
                 name, nbytes = save(snapshot)
             except Exception as exc:
-                self._voice.say(f"flightrec: no snapshot: {_reason(exc)}", always=True)
+                self._voice.say(f"flightrec: no snapshot: {reason(exc)}", always=True)
                 return None
             self._tell(snapshot, name, nbytes)
             return snapshot
@@ -188,7 +188,8 @@ def _reach(snapshot: Snapshot) -> float:
     return (snapshot.end_ns - (snapshot.start_ns or snapshot.end_ns)) / 1e9
 
 
-def _reason(exc: Exception) -> str:
-    if isinstance(exc, OSError) and exc.filename is not None:
-        return f"{exc.filename}: {exc.strerror}"
+def reason(exc: Exception) -> str:
+    """Return why something was not written, without the number that Python adds."""
+    if isinstance(exc, OSError) and exc.strerror is not None:
+        return exc.strerror if exc.filename is None else f"{exc.filename}: {exc.strerror}"
     return str(exc) or type(exc).__name__

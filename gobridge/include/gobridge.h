@@ -128,8 +128,9 @@ typedef int64_t (*flightrec_consumer)(void *context, const flightrec_generation 
                                       size_t count, uint64_t oldest, uint64_t *elsewhere);
 
 /* Opens a session. The first one starts the runtime's tracer; for another one the active generation
- * is ended, so that it begins with one of its own. FLIGHTREC_CONFLICT: someone else traces, or the
- * tracer runs without the experiment that is asked for. *session is set last. */
+ * is ended, so that it begins with one of its own. FLIGHTREC_CONFLICT: someone else traces.
+ * FLIGHTREC_ERROR: the tracer runs without the experiment that is asked for, or has none. *session is
+ * set last. */
 int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, flightrec_error *error);
 
 /* Calls the consumer on this thread with what the trace brings, and returns when the session has

@@ -83,20 +83,25 @@ class TraceMaker:
         return built
 
     def verdict_program(self, toolchain: Toolchain) -> Path:
-        """The program that asks Go's own reader about files; needs Go 1.25 or later."""
+        """The program that asks Go's own reader about files."""
         built = self.folder / f"goverdict-{toolchain.version}"
         if not built.exists():
-            overlay = self.folder / "overlay.json"
-            # A file in Go's own tree may import Go's internal packages.
-            place = toolchain.goroot / "src" / "cmd" / "goverdict" / "main.go"
-            source = _HERE / "goverdict" / "main.go.txt"
-            overlay.write_text(json.dumps({"Replace": {str(place): str(source)}}))
-            _build(
-                toolchain,
-                ["-overlay", str(overlay), "-o", str(built), "cmd/goverdict"],
-                self.folder,
-            )
+            build_verdict_program(toolchain, built)
         return built
+
+
+def build_verdict_program(toolchain: Toolchain, built: Path) -> None:
+    """Build the program that asks Go's own reader about files."""
+    text = (_HERE / "goverdict" / "main.go.txt").read_text()
+    if toolchain.minor == 22:
+        text = text.replace('"internal/trace"', 'trace "internal/trace/v2"')
+    source = built.with_suffix(".go")
+    source.write_text(text)
+    # A file in Go's own tree may import Go's internal packages.
+    place = toolchain.goroot / "src" / "cmd" / "goverdict" / "main.go"
+    overlay = built.with_suffix(".json")
+    overlay.write_text(json.dumps({"Replace": {str(place): str(source)}}))
+    _build(toolchain, ["-overlay", str(overlay), "-o", str(built), "cmd/goverdict"], built.parent)
 
 
 def _build(toolchain: Toolchain, arguments: list[str], folder: Path) -> None:
