@@ -310,6 +310,40 @@ def test_end_of_the_interpreter(child: Child, judge: Judge, tmp_path: Path) -> N
     assert names(tmp_path) == ["t.trace"]
 
 
+def test_fork(child: Child, judge: Judge, tmp_path: Path) -> None:
+    """In a forked child a stream refuses at once, and its end leaves the parent's files alone."""
+    child.run(
+        """
+        runtime = flightrec.load()
+        tracer = flightrec.Tracer(runtime)
+        streams = [tracer.start(path) for path in sys.argv[1:]]
+        streams[0].flush()  # nothing is in the other one yet
+        pid = fork()
+        if pid == 0:
+            for stream in streams:
+                for act in (stream.stop, stream.flush):
+                    try:
+                        act()
+                    except flightrec.ForkedProcessError:
+                        continue
+                    os._exit(1)
+                with stream:
+                    pass
+            del stream, streams, act
+            sys.exit()
+        assert os.waitpid(pid, 0)[1] == 0
+        runtime.log("mark", "after the fork")
+        for stream in streams:
+            stream.stop()
+        """,
+        tmp_path / "a.trace",
+        tmp_path / "b.trace",
+    )
+    assert names(tmp_path) == ["a.trace", "b.trace"]
+    for path in tmp_path.iterdir():
+        assert judge.messages(path, "mark") == ["after the fork"]
+
+
 def test_disk_full(child: Child, judge: Judge, tmp_path: Path) -> None:
     """Where the disk is full, the file has whole generations and stays partial."""
     path = tmp_path / "t.trace"
@@ -402,6 +436,19 @@ def test_exception_in_the_block(tracer: flightrec.Tracer) -> None:
     """An exception inside a with statement is not replaced by the stream's."""
     with pytest.raises(KeyError), tracer.start(Full()):
         raise KeyError
+
+
+def test_ages_of_several(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
+    """Each of several recorders reaches back as far as its own min_age, at the same generations."""
+    short, long = make_recorder(min_age=1e-6), make_recorder(min_age=600)
+    short.start()
+    long.start()
+    for _ in range(5):
+        short.snapshot()
+    last, all_ = short.snapshot().generations, long.snapshot().generations
+    assert len(last) < 3
+    assert len(all_) > 5
+    assert last[-1].number in [each.number for each in all_]
 
 
 def test_memory_of_several(
