@@ -94,7 +94,9 @@ def test_broken_tail(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None
 def test_since(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Times count from the start of the trace."""
     assert main(["why", str(snapshot), "--since", "10m"]) == 0
-    assert capsys.readouterr().out.startswith("Nothing stands out. Looked at: no tasks")
+    out = capsys.readouterr().out
+    assert out.startswith("Nothing stands out. Looked at: no tasks")
+    assert "--slowest, --task NAME and --goroutine N explain one all the same." in out
 
 
 def test_one_question(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:

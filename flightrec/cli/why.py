@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 __all__ = ["configure", "run"]
 
+_ASK = "--slowest, --task NAME and --goroutine N explain one all the same."
+
 
 def configure(subparsers: Subparsers) -> None:
     """Add the command."""
@@ -47,11 +49,11 @@ def configure(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Explain and print."""
-    from flightrec.cli.layout import terminal_width
+    from flightrec.cli.layout import terminal_width, wrapped
     from flightrec.cli.progress import ProgressFile
     from flightrec.cli.tracefile import without_collector
     from flightrec.errors import TraceFormatError
-    from flightrec.trace.why import NotInTraceError, explain
+    from flightrec.trace.why import NotInTraceError, SubjectKind, explain
     from flightrec.trace.why.text import explanation_text
 
     with ProgressFile(args.file) as file, without_collector():
@@ -76,7 +78,10 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print(json.dumps(explanation.to_json(), indent=2))
     else:
-        print(explanation_text(explanation, terminal_width(), stacks=args.stacks), end="")
+        width = terminal_width()
+        print(explanation_text(explanation, width, stacks=args.stacks), end="")
+        if explanation.subject.kind is SubjectKind.NOTHING:
+            print("\n".join(wrapped("", _ASK, width)))
     return 1 if explanation.broken else 0
 
 

@@ -62,6 +62,7 @@ PROGRAMS: Final = (
         (
             r"it waited for a sync\.Cond at server\.\(\*client\)\.writeLoop",
             r"signalled it at server\.\(\*client\)\.flushSignal",
+            r"wrote to the connection at server\.\(\*client\)\.flushOutbound \S+ \(inferred: ",
             r"waited for the network in server\.\(\*client\)\.readLoop",
         ),
     ),

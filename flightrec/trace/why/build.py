@@ -73,13 +73,6 @@ class _Node:
             node = self.children[key] = _Node(self, kind, key)
         return node
 
-    def within(self, key: object) -> _Node | None:
-        """This node or the nearest above it with a key; None if there is none."""
-        node: _Node | None = self
-        while node is not None and node.key != key:
-            node = node.parent
-        return node
-
     def saw(self, goid: int, ns: int) -> bool:
         """Count an occurrence; True if it is the longest so far."""
         self.count += 1
@@ -137,8 +130,8 @@ class Builder:
     def _of(self, wait: Wait | None) -> _Node:
         """The node of a wait.
 
-        A wait that lies, however far, in another one of its kind is counted with that: who waits
-        for a lock waits for those as well that were before the holder in its queue.
+        A wait directly in another one of its kind is counted with that: who waits for a lock waits
+        for those as well that were before the holder in its queue.
         """
         above: list[Wait] = []
         while wait is not None and wait.node is None:
@@ -157,17 +150,11 @@ class Builder:
                 waker.function,
                 waker.place and waker.place.function,
             )
-            same = node.within(key)
-            if same is None:
+            if node.key != key:
                 node = node.child(key, StepKind.WAITED)
-            else:
-                node = same
-                outer = wait.parent
-                while outer is not None and outer.node is not node:
-                    outer = outer.parent
-                if outer is not None:
-                    wait.turn = outer.turn + 1
-                    node.turns = max(node.turns, wait.turn)
+            elif wait.parent is not None:
+                wait.turn = wait.parent.turn + 1
+                node.turns = max(node.turns, wait.turn)
             if node.saw(wait.goid, wait.end - wait.begin):
                 node.reason, node.place, node.waker = wait.reason, place, waker
                 node.longest_wait = wait
