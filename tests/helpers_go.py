@@ -18,8 +18,8 @@ import flightrec
 from flightrec.gobuild.bundled import build_bridge
 from flightrec.gobuild.overlays import DEFAULT_OVERLAYS
 from flightrec.gobuild.overlays.program_trace import PROGRAM_TRACE
+from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.toolchain import Toolchain, find_toolchain, parse_version
-from flightrec.trace.python import THREAD_CATEGORY
 from tests.environment import alone_in
 from tests.helpers import ROOT
 from tests.trace.toolchains import Toolchain as GoRoot

@@ -118,6 +118,22 @@ def test_only_the_standard_library(child: Child) -> None:
     )
 
 
+def test_recording_loads_no_reader(child: Child) -> None:
+    """Who only records and annotates does not wait for the trace reader, or SQL, to load."""
+    child.run(
+        """
+        import flightrec.annotate.threads
+        runtime = flightrec.load()
+        with flightrec.FlightRecorder(runtime) as recorder, runtime.region("a region"):
+            recorder.snapshot()
+        readers = ("flightrec.trace", "flightrec.tables", "flightrec.sql", "flightrec.report",
+                   "sqlite3")
+        assert not [name for name in sys.modules if name.startswith(readers)
+                    and not name.startswith("flightrec.tracer")]
+        """
+    )
+
+
 USE = '''
 """What users write; mypy --strict must take it, and find the mistakes."""
 import io

@@ -19,7 +19,7 @@ from flightrec import (
     SnapshotActiveError,
 )
 from flightrec.ring import newest
-from flightrec.trace.python import THREAD_CATEGORY
+from flightrec.threadnames import THREAD_CATEGORY
 from tests.conftest import MakeRecorder
 from tests.helpers import Child, running, together
 from tests.helpers_go import Judge

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from flightrec.library import is_forked
-from flightrec.trace.python import THREAD_CATEGORY
+from flightrec.threadnames import THREAD_CATEGORY
 
 if TYPE_CHECKING:
     from flightrec.annotate.bridge import Annotations

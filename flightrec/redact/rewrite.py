@@ -7,10 +7,10 @@ from collections.abc import Collection, Iterable
 from typing import Any, Final, Protocol
 
 from flightrec.redact.names import PRIVATE, PUBLIC, RUNTIME, Names, is_public
+from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.trace.batches import Batch, read_batches, read_header
 from flightrec.trace.decode import decode_events
 from flightrec.trace.errors import TruncatedTraceError, broken
-from flightrec.trace.python import THREAD_CATEGORY
 from flightrec.trace.source import Input, Source
 from flightrec.trace.spec import EVENT_TYPES, MAX_BATCH_SIZE, SPECS
 from flightrec.trace.tables import QuietEndError, Tables

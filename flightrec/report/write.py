@@ -58,7 +58,8 @@ def write_report(source: Source, file: BinaryIO) -> TraceFormatError | None:
     about = {
         "format": _FORMAT,
         "flightrec": __version__,
-        "origin_ns": snapshot["begin_ns"],
+        # JavaScript's numbers cannot hold it after 104 days of uptime.
+        "origin_ns": str(snapshot["begin_ns"]),
         "total_ns": snapshot["end_ns"] - snapshot["begin_ns"],
         "snapshot": _told(snapshot),
         "explanation": story(source, survey, reader.error, snapshot["begin_ns"]),

@@ -52,7 +52,8 @@ class TableBuilder:
     ) -> None:
         """Make a builder.
 
-        :param events: make the rows of all events too.
+        :param events: make the rows of all events too. Goroutines' transitions are plain tuples
+            without it (``plain`` of :class:`~flightrec.trace.Reader`).
         :param null: what stands for None in the tables that have a row for most events
             (``goroutine_states``, ``wakeups``), and *no* what stands for False: what writes
             them may have quicker values.
@@ -77,6 +78,7 @@ class TableBuilder:
         self._samples: list[Row] = []
         self._generations: list[Row] = []
         self._event_rows: list[Row] | None = [] if events else None
+        self._transition: type[Any] = GoroutineTransition if events else tuple
         # Of each goroutine the part of its present state's row that is known: the goroutine's
         # number, begin, state, reason, stack, proc, thread, began before.
         self._open: dict[int | None, Row] = {}
@@ -129,10 +131,10 @@ class TableBuilder:
         if not chunk:
             return
         if self.begin is None:
-            self.begin = self._sync = chunk[0].time
+            self.begin = self._sync = chunk[0][0]
         not_exist, runnable, running = GoState.NOT_EXIST, GoState.RUNNABLE, GoState.RUNNING
         waiting, syscall = GoState.WAITING, GoState.SYSCALL
-        transition = GoroutineTransition
+        transition = self._transition
         handlers = self._handlers
         goroutines = self._goroutines
         unnamed, unstarted, again = goroutines.unnamed, goroutines.unstarted, goroutines.again
@@ -146,8 +148,7 @@ class TableBuilder:
                 if handler is not None:
                     handler(event)
                 continue
-            # As a plain tuple, which is quicker to take apart.
-            time, on, proc, thread, cause, _, goid, old, new, reason, stack = event[:]
+            time, on, proc, thread, cause, _, goid, old, new, reason, stack = event
             state = states.get(goid)
             if state is None or old is new:
                 if state is not None:
@@ -200,7 +201,7 @@ class TableBuilder:
                 self._annotations.goroutine_end(goid, time)
                 self._gone.append(goroutines.end(goid, time, thread=old is syscall))
         self.events += len(chunk)
-        self.end = chunk[-1].time
+        self.end = chunk[-1][0]
 
     def take(self) -> dict[str, list[Row]]:
         """The rows that were made since the last time, by table; those are let go of."""
@@ -246,8 +247,8 @@ class TableBuilder:
 
     # Goroutines.
 
-    def _appear(self, event: GoroutineTransition) -> Row | None:
-        """A goroutine is created or found.
+    def _appear(self, event: Row) -> Row | None:
+        """A goroutine is created or found, by a transition of its.
 
         Returns its state until now, as far as it is known, if this event ends that; None if its
         first state begins here.
@@ -264,10 +265,8 @@ class TableBuilder:
                 goroutines.on_thread(goid, thread)
                 self._syscalling[proc] = goid
             else:
+                self._wakeups.append((time, "create", creator, number, where, proc, thread, None))
                 proc, thread = None, None
-                self._wakeups.append(
-                    (time, "create", creator, number, where, event.proc, event.thread, None)
-                )
             goroutines.name(goid, stack)
             self._open[goid] = (number, time, new.value, "", None, proc, thread, False)
             return None

@@ -14,8 +14,8 @@ from flightrec.tables.interning import Interner
 from flightrec.tables.schema import USUAL, tables_named
 from flightrec.tables.sidecar import Sidecar, read_sidecar
 from flightrec.tables.text import valid_text
-from flightrec.trace.events import Event, Sync
-from flightrec.trace.reader import read
+from flightrec.trace.events import Sync
+from flightrec.trace.reader import Reader
 from flightrec.trace.source import Source
 
 __all__ = ["TableReader", "read_columns", "read_tables"]
@@ -30,7 +30,8 @@ class TableReader(Iterator[Chunk]):
 
     ``error`` is why reading stopped early; None if it did not, or not yet. Arguments are those of
     that function, and ``null`` and ``no`` of :class:`~flightrec.tables.build.TableBuilder`.
-    ``seen`` is called with the events as they are read, in order, for who needs them besides.
+    ``seen`` is called with the events as they are read, in order, for who needs them besides;
+    goroutines' transitions are plain tuples unless the table ``events`` is made.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class TableReader(Iterator[Chunk]):
         strict: bool = True,
         null: Any = None,
         no: Any = False,
-        seen: Callable[[list[Event]], object] | None = None,
+        seen: Callable[[list[Any]], object] | None = None,
     ) -> None:
         self._seen = seen
         self.error: TraceFormatError | None = None
@@ -51,8 +52,8 @@ class TableReader(Iterator[Chunk]):
         self._wanted = frozenset(self.tables)
         self._path = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
         self._strict = strict
-        self._reader = read(source)
         events = "events" in self._wanted
+        self._reader = Reader(source, plain=not events)
         self._builder = TableBuilder(interner or Interner(), events=events, null=null, no=no)
         self._chunks = self._read()
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.trace.events import Log, TaskBegin, TaskEnd
 from flightrec.trace.stacks import Stack
 
-__all__ = ["PYTHON_THREAD", "THREAD_CATEGORY", "is_region", "python_thread", "start_function"]
-
-#: The category of the logs that name threads. The message is the native id, a space, the name; the
-#: native id is also what the events of a thread have as their M.
-THREAD_CATEGORY: Final = "flightrec.thread"
+__all__ = ["PYTHON_THREAD", "is_c_thread", "is_region", "python_thread", "start_function"]
 
 #: What the name of a Python thread in a summary begins with.
 PYTHON_THREAD: Final = "Python thread "

@@ -8,7 +8,7 @@ export interface Line {
 
 export interface About {
   readonly format: number;
-  readonly origin_ns: number;
+  readonly origin_ns: string;
   readonly total_ns: number;
   readonly flightrec: string;
   readonly snapshot: {

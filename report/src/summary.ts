@@ -11,7 +11,7 @@ export function summary(about: About, trace: Trace, timeline: Timeline, into: { 
   const file = baseName(snapshot.path) || "trace";
   document.title = `${file} · flightrec`;
   const version = snapshot.sidecar?.versions?.["go"] ?? `trace format ${snapshot.format}`;
-  const wall = snapshot.wall_offset_ns === null ? null : new Date(Number((BigInt(snapshot.wall_offset_ns) + BigInt(Math.round(about.origin_ns))) / 1_000_000n));
+  const wall = snapshot.wall_offset_ns === null ? null : new Date(Number((BigInt(snapshot.wall_offset_ns) + BigInt(about.origin_ns)) / 1_000_000n));
   fill(
     into.facts,
     h("h1", {}, name(file)),

@@ -7,7 +7,7 @@ import hashlib
 import re
 from pathlib import Path
 
-from flightrec.report import REPORT_TABLES
+from flightrec.report import REPORT_TABLES, write_report
 from flightrec.tables import TABLES, read_columns
 from flightrec.tables.text import valid_text
 from flightrec.trace import explain
@@ -16,6 +16,7 @@ from tests.gomodules import run_command
 from tests.helpers_go import Judge
 from tests.report.blocks import about, tables
 from tests.report.conftest import HOSTILE
+from tests.trace.tracebuilder import FREQUENCY, batch, event, header, running, sync
 
 
 def test_has_every_row_of_the_tables(
@@ -23,7 +24,7 @@ def test_has_every_row_of_the_tables(
 ) -> None:
     """A report's blocks have the rows that the tables have, value by value."""
     judge.check(hostile_trace)
-    origin = about(hostile_report)["origin_ns"]
+    origin = int(about(hostile_report)["origin_ns"])
     found = tables(hostile_report)
     names = [name for name in REPORT_TABLES if name != "snapshots"]
     expected = read_columns(hostile_trace, names)
@@ -102,8 +103,23 @@ def test_explains_as_explain_does(hostile_trace: Path, hostile_report: Path) -> 
     told = found["explanation"]
     assert told["headline"] == valid_text(headline(expected))
     assert (told["kind"], told["id"]) == (str(expected.subject.kind), expected.subject.id)
-    assert told["begin_ns"] == expected.subject.begin_ns - found["origin_ns"]
+    assert told["begin_ns"] == expected.subject.begin_ns - int(found["origin_ns"])
     assert [line["ns"] for line in told["lines"]] == [part.ns for part in expected.parts]
+
+
+def test_a_year_of_uptime(tmp_path: Path) -> None:
+    """The first event's time is exact where it is beyond what JavaScript's numbers hold."""
+    ticks = 366 * 86_400 * FREQUENCY + 1
+    trace = tmp_path / "old.trace"
+    events = [*running(1, 7), event("HeapAlloc", 10, 4096)]
+    trace.write_bytes(header(26) + batch(1, 7, ticks, *events) + sync(26, 1, ticks))
+    report = tmp_path / "old.html"
+    with report.open("wb") as file:
+        write_report(trace, file)
+    assert about(report)["origin_ns"] == str(ticks * 64)
+    (measured,) = read_columns(trace, ["metrics"])["metrics"]["time_ns"]
+    assert measured > 1 << 53
+    assert tables(report)["metrics"]["time_ns"] == [measured - ticks * 64]
 
 
 def test_the_same_trace_makes_the_same_report(hostile_trace: Path, tmp_path: Path) -> None:

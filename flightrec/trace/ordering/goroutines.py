@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flightrec.trace.decode import Record
-from flightrec.trace.events import Event, Generation, GoroutineTransition
+from flightrec.trace.events import Event, Generation
 from flightrec.trace.ordering.state import (
     BrokenOrderError,
     GState,
@@ -22,7 +22,7 @@ __all__ = ["goroutine_rules"]
 
 def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -> dict[str, Rule]:
     """The rules by event name."""
-    new = tuple.__new__
+    new, transition = tuple.__new__, state.transition
     gs, gen = state.gs, generation.number
     strings, stacks = tables.strings, tables.stacks
     # Constants as locals: these rules see most of a trace's events.
@@ -77,7 +77,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
                     goroutine = g
                 thread = m
         return new(
-            GoroutineTransition,
+            transition,
             (time, goroutine, proc, thread, stack, generation, g, before, after, "", stack),
         )
 
@@ -92,7 +92,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
                 raise BrokenOrderError(f"goroutine {g} is created but exists")
             gs[g] = GState(status, gen)
             return new(
-                GoroutineTransition,
+                transition,
                 (
                     time,
                     ms.g,
@@ -126,7 +126,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
         del gs[g]
         ms.g = None
         return new(
-            GoroutineTransition,
+            transition,
             (time, g, ms.p, ms.m, NO_STACK, generation, g, running, not_exist, "", NO_STACK),
         )
 
@@ -140,7 +140,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
             ms.g = None
             stack = stacks[record[3]]
             return new(
-                GoroutineTransition,
+                transition,
                 (
                     time,
                     g,
@@ -171,7 +171,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
         found.seq = seq
         ms.g = g
         return new(
-            GoroutineTransition,
+            transition,
             (time, None, p, ms.m, NO_STACK, generation, g, runnable, running, "", NO_STACK),
         )
 
@@ -184,7 +184,7 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
         found.status = g_runnable
         found.seq = seq
         return new(
-            GoroutineTransition,
+            transition,
             (
                 time,
                 ms.g,
@@ -226,16 +226,16 @@ def goroutine_rules(state: OrderState, tables: Tables, generation: Generation) -
             gone = not_exist if destroy else waiting
             state.extra += (
                 new(
-                    GoroutineTransition,
+                    transition,
                     (time, here, p, m, *where, here, running, gone, "", NO_STACK),
                 ),
                 new(
-                    GoroutineTransition,
+                    transition,
                     (time, None, p, m, *where, g, runnable, running, "", NO_STACK),
                 ),
             )
             return new(
-                GoroutineTransition,
+                transition,
                 (time, here, p, m, *where, g, waiting, runnable, "", NO_STACK),
             )
 

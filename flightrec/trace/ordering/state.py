@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from flightrec.trace.decode import Record
-from flightrec.trace.events import Event
+from flightrec.trace.events import Event, GoroutineTransition
 
 __all__ = [
     "BrokenOrderError",
@@ -131,9 +131,14 @@ class GCState:
 class OrderState:
     """The scheduler's state as the events so far tell it. Lives as long as the trace is read."""
 
-    __slots__ = ("extra", "gc", "gc_seq", "gs", "initial", "ms", "ps", "tasks")
+    __slots__ = ("extra", "gc", "gc_seq", "gs", "initial", "ms", "ps", "tasks", "transition")
 
-    def __init__(self) -> None:
+    def __init__(self, *, plain: bool = False) -> None:
+        #: What a goroutine's transitions are: see ``plain`` of :class:`~flightrec.trace.Reader`.
+        #: Making a plain tuple of a tuple costs nothing.
+        self.transition: type[GoroutineTransition] = GoroutineTransition
+        if plain:
+            self.transition = cast("type[GoroutineTransition]", tuple)
         self.gs: dict[int | None, GState] = {}
         self.ps: dict[int | None, PState] = {}
         self.ms: dict[int | None, MState] = {}

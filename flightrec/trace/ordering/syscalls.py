@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flightrec.trace.decode import Record
-from flightrec.trace.events import Event, Generation, GoroutineTransition, ProcTransition
+from flightrec.trace.events import Event, Generation, ProcTransition
 from flightrec.trace.ordering.state import (
     BrokenOrderError,
     GState,
@@ -23,7 +23,7 @@ __all__ = ["syscall_rules"]
 
 def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> dict[str, Rule]:
     """The rules by event name."""
-    new = tuple.__new__
+    new, transition = tuple.__new__, state.transition
     gs, ps, gen = state.gs, state.ps, generation.number
     stacks = tables.stacks
     not_exist, runnable, running = GoState.NOT_EXIST, GoState.RUNNABLE, GoState.RUNNING
@@ -60,7 +60,7 @@ def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> 
         proc.seq = seq
         g, stack = ms.g, stacks[record[3]]
         return new(
-            GoroutineTransition,
+            transition,
             (time, g, ms.p, ms.m, stack, generation, g, running, syscall, "", stack),
         )
 
@@ -74,7 +74,7 @@ def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> 
         proc.status = ProcStatus.RUNNING
         g = ms.g
         return new(
-            GoroutineTransition,
+            transition,
             (time, g, ms.p, ms.m, NO_STACK, generation, g, syscall, running, "", NO_STACK),
         )
 
@@ -90,7 +90,7 @@ def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> 
         g = ms.g
         ms.g = None
         return new(
-            GoroutineTransition,
+            transition,
             (time, g, ms.p, ms.m, NO_STACK, generation, g, syscall, runnable, "", NO_STACK),
         )
 
@@ -104,7 +104,7 @@ def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> 
         gs[g] = GState(GoStatus.SYSCALL, gen)
         ms.g = g
         return new(
-            GoroutineTransition,
+            transition,
             (time, None, ms.p, ms.m, NO_STACK, generation, g, not_exist, syscall, "", NO_STACK),
         )
 
@@ -116,7 +116,7 @@ def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> 
         del gs[g]
         ms.g = None
         event = new(
-            GoroutineTransition,
+            transition,
             (time, g, p, m, NO_STACK, generation, g, syscall, not_exist, "", NO_STACK),
         )
         if p is None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from flightrec.errors import TraceFormatError
 from flightrec.trace.events import Event
-from flightrec.trace.reader import read
+from flightrec.trace.reader import Reader
 from flightrec.trace.source import HasBytes, Source, WritesItself
 from flightrec.trace.why.answer import answer, goroutine_subject, load, log_subject
 from flightrec.trace.why.choose import (
@@ -106,7 +106,7 @@ def explain(
         until=until,
     )
     failure: TraceFormatError | None = None
-    with read(again()) as reader:
+    with Reader(again(), plain=True) as reader:
         try:
             for chunk in reader.chunks():
                 survey.add(chunk)

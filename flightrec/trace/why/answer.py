@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from flightrec.errors import TraceFormatError
 from flightrec.trace.nanoseconds import ns_text
-from flightrec.trace.reader import read
+from flightrec.trace.reader import Reader
 from flightrec.trace.source import Source
 from flightrec.trace.why.build import Builder
 from flightrec.trace.why.choose import NotInTraceError, task_subject
@@ -56,11 +56,11 @@ def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
     stop = generations[last][0] if last < len(generations) else None
     section = Section(source, generations[first][0], stop)
     try:
-        with read(section) as reader:
+        with Reader(section, plain=True) as reader:
             for chunk in reader.chunks():
                 lives.add(chunk)
                 # One chunk more says what was running at the end.
-                if chunk[0].time > end:
+                if chunk[0][0] > end:
                     break
     except TraceFormatError:
         # The first pass has met it too, and the explanation says so.

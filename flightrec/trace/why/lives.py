@@ -95,7 +95,10 @@ class TaskMoments:
 
 
 class Lives:
-    """Goroutines' transitions, added in order with :meth:`add`."""
+    """Goroutines' transitions, added in order with :meth:`add`.
+
+    They may be plain tuples (``plain`` of :class:`~flightrec.trace.Reader`).
+    """
 
     def __init__(self, keep_from: int = 0) -> None:
         self._keep_from = keep_from
@@ -126,7 +129,7 @@ class Lives:
         self._reason_list: list[str] = [""]
         self._reason_ids: dict[str, int] = {"": 0}
         #: The last transition of each goroutine before what is kept.
-        self._early: dict[int | None, GoroutineTransition] = {}
+        self._early: dict[int | None, tuple[Any, ...]] = {}
         self._open_ranges: dict[tuple[int, str], tuple[int, Stack]] = {}
         self._mark_begin: int | None = None
         self._names: dict[int, str] = {}
@@ -136,21 +139,22 @@ class Lives:
     def add(self, events: Sequence[Event]) -> None:
         """Take in events, in order."""
         if not self.begin:
-            if events[-1].time < self._keep_from:
+            if events[-1][0] < self._keep_from:
                 self._add_early(events)
                 return
-            self.begin = events[0].time
-            self._add_rows(sorted(self._early.values(), key=lambda event: event.time))
+            self.begin = events[0][0]
+            self._add_rows(sorted(self._early.values(), key=itemgetter(0)))
             self._early.clear()
         self._add_rows(events)
 
-    def _add_early(self, events: Iterable[Event]) -> None:
+    def _add_early(self, events: Iterable[Any]) -> None:
         """Note of events before what is kept only in which state they leave goroutines."""
         early = self._early
         not_exist = GoState.NOT_EXIST
         event: Any
         for event in events:
-            if event.__class__ is GoroutineTransition:
+            kind = event.__class__
+            if kind is tuple or kind is GoroutineTransition:
                 goid, before, after = event[6], event[7], event[8]
                 if before is after and goid in early:
                     continue
@@ -158,11 +162,11 @@ class Lives:
                 if before is not_exist and after is not GoState.SYSCALL:
                     self.births[goid] = Birth(event[0], event[1], event[10])
             else:
-                other = _OTHERS.get(event.__class__)
+                other = _OTHERS.get(kind)
                 if other is not None:
                     other(self, event)
 
-    def _add_rows(self, events: Iterable[Event]) -> None:
+    def _add_rows(self, events: Iterable[Any]) -> None:
         states, stack_ids, reason_ids = _STATES, self._stack_ids, self._reason_ids
         own, acts, starts = self.own, self.acts, self.starts
         restated, unknown, running = GoState.UNDETERMINED, State.UNKNOWN, State.RUNNING
@@ -174,7 +178,7 @@ class Lives:
         event: Any
         for event in events:
             kind = event.__class__
-            if kind is GoroutineTransition:
+            if kind is tuple or kind is GoroutineTransition:
                 time, actor, proc, _, stack, _, goid, before, after, reason, start = event
                 rows = own.get(goid)
                 if before is after:

@@ -88,7 +88,10 @@ class Kind:
 
 
 class Survey:
-    """What a first pass notes. ``waits`` says whether it looks at goroutines as well."""
+    """What a first pass notes. ``waits`` says whether it looks at goroutines as well.
+
+    Goroutines' transitions may be plain tuples (``plain`` of :class:`~flightrec.trace.Reader`).
+    """
 
     def __init__(
         self,
@@ -112,7 +115,7 @@ class Survey:
         self._waits = waits
         self._lower = since
         self._upper = until
-        self._since: dict[int | None, GoroutineTransition] = {}
+        self._since: dict[int | None, tuple[Any, ...]] = {}
         self._names: dict[int | None, str] = {}
         self._stopped: dict[int | None, RangeBegin] = {}
         #: The kinds of this generation's waits, by the identity of their stack.
@@ -131,7 +134,7 @@ class Survey:
         self.events += len(events)
         for event in events:
             kind = event.__class__
-            if kind is not GoroutineTransition:
+            if kind is not tuple and kind is not GoroutineTransition:
                 other = _OTHERS.get(kind)
                 if other is not None:
                     other(self, event)
@@ -166,7 +169,7 @@ class Survey:
                 if before is not_exist and event[10]:
                     self._names[event[6]] = event[10][-1].function
         if event is not None:
-            self.end = event.time
+            self.end = event[0]
         if len(delays.times.pending) > _BULK:
             self._fold()
 
@@ -184,23 +187,24 @@ class Survey:
             return False
         return self._upper is None or begin is None or begin <= self._upper
 
-    def _waited(self, began: GoroutineTransition, end: int) -> None:
+    def _waited(self, began: tuple[Any, ...], end: int) -> None:
         """Note a wait that is the longest of its kind so far, or the first at its stack."""
-        stack = began.transition_stack
-        key = (began.reason, stack.pcs)
+        begin, goid, reason, stack = began[0], began[6], began[9], began[10]
+        key = (reason, stack.pcs)
         kind = self.kinds.get(key)
         if kind is None:
-            kind = self.kinds[key] = Kind(began.reason)
+            kind = self.kinds[key] = Kind(reason)
         # A stack is one object in a generation, and kept alive by its kind meanwhile.
         self._by_stack[id(stack)] = kind
         kind.stacks.append(stack)
-        if self._concerns(began.time, end):
-            kind.add(began.time, end, began.goid, stack)
+        if self._concerns(begin, end):
+            kind.add(begin, end, goid, stack)
 
-    def _delayed(self, began: GoroutineTransition, end: int) -> None:
+    def _delayed(self, began: tuple[Any, ...], end: int) -> None:
         """Note a delay that is the longest so far."""
-        if self._concerns(began.time, end) and not self._is_ours(began.goid):
-            self.delays.add(began.time, end, began.goid, None)
+        begin, goid = began[0], began[6]
+        if self._concerns(begin, end) and not self._is_ours(goid):
+            self.delays.add(begin, end, goid, None)
 
     def _is_ours(self, goid: int | None) -> bool:
         name = self._names.get(goid, "")
