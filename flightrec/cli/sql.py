@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
     import sqlite3
 
     from flightrec.cli.tracefile import without_collector
+    from flightrec.errors import TraceFormatError
     from flightrec.sql import Database
     from flightrec.sql.prompt import prompt
     from flightrec.sql.run import run_statement
@@ -66,6 +67,8 @@ def run(args: argparse.Namespace) -> int:
             raise UsageError(f"one statement at a time: {exc}") from exc
         except sqlite3.Error as exc:
             raise UsageError(f"the statement failed: {exc}") from exc
+        except TraceFormatError as exc:  # with --strict
+            raise UsageError(f"{database.skipped[-1].path}: {exc}") from exc
         return max(code, tell_skipped(database))
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-from array import array
+import struct
 from collections.abc import Callable, Collection, Iterable, Sequence
 from operator import sub
 from typing import Any, Final, TypeAlias, cast
@@ -15,7 +14,7 @@ __all__ = ["Described", "Encoder", "packed"]
 #: What a block's header says of a column: its encoding and, but for offsets, where its bytes are.
 Described: TypeAlias = dict[str, Any]
 
-# Numbers' types: the name in JavaScript, array's code for it, and what it holds.
+# Numbers' types: the name in JavaScript, struct's code for it, and what it holds.
 _UNSIGNED: Final = (("u8", "B", 1 << 8), ("u16", "H", 1 << 16), ("u32", "I", 1 << 32))
 _FEW: Final = 256
 # JavaScript's numbers hold integers exactly up to here.
@@ -29,20 +28,21 @@ def packed(values: Collection[int] | Collection[float]) -> tuple[str, bytes]:
     """
     if not values:
         return "u8", b""
-    low, high = min(values), max(values)
+    # Times are multiples of the trace clock's unit, so there are few different ones.
+    distinct = set(values)
+    low, high = min(distinct), max(distinct)
     if low >= 0:
         for name, code, top in _UNSIGNED:
             if high < top:
-                return name, _bytes(array(code, values))
+                return name, _bytes(code, values)
     elif low >= -(1 << 31) and high < 1 << 31:
-        return "i32", _bytes(array("i", values))
-    return "f64", _bytes(array("d", values))
+        return "i32", _bytes("i", values)
+    return "f64", _bytes("d", values)
 
 
-def _bytes(numbers: array[Any]) -> bytes:
-    if sys.byteorder == "big":
-        numbers.byteswap()
-    return numbers.tobytes()
+def _bytes(code: str, values: Collection[Any]) -> bytes:
+    # Several times as quick as an array of them.
+    return bytes(values) if code == "B" else struct.pack(f"<{len(values)}{code}", *values)
 
 
 class Encoder:
@@ -94,7 +94,7 @@ class Encoder:
         """Times that need not be there."""
         origin, nan = self._origin, float("nan")
         found = [nan if value is None else value - origin for value in values]
-        return {"kind": "plain", "type": "f64"}, _bytes(array("d", found))
+        return {"kind": "plain", "type": "f64"}, _bytes("d", found)
 
 
 def _exact(values: Iterable[int]) -> bool:
@@ -106,8 +106,8 @@ def _numbers(values: Sequence[int | None]) -> tuple[Described, bytes]:
     if None not in values:
         return _plain(cast(Sequence[int], values))
     nan = float("nan")
-    found = array("d", [nan if value is None else value for value in values])
-    return {"kind": "plain", "type": "f64"}, _bytes(found)
+    found = [nan if value is None else value for value in values]
+    return {"kind": "plain", "type": "f64"}, _bytes("d", found)
 
 
 def _plain(values: Collection[int] | Collection[float]) -> tuple[Described, bytes]:
@@ -125,14 +125,14 @@ def _dictionary(distinct: set[Any], values: Sequence[Any]) -> tuple[Described, b
     if len(listed) == 1:
         return {**described, "type": "none"}, b""
     code: Callable[[Any], int] = {value: i for i, value in enumerate(listed)}.__getitem__
-    described["type"], data = _codes(len(listed), map(code, values))
+    described["type"], data = _codes(len(listed), list(map(code, values)))
     return described, data
 
 
-def _codes(count: int, codes: Iterable[int]) -> tuple[str, bytes]:
+def _codes(count: int, codes: list[int]) -> tuple[str, bytes]:
     for name, code, top in _UNSIGNED:
         if count <= top:
-            return name, _bytes(array(code, codes))
+            return name, _bytes(code, codes)
     raise OverflowError(f"{count} distinct values in a column of one chunk")
 
 

@@ -14,7 +14,8 @@ from flightrec.errors import TraceFormatError
 from flightrec.report.columns import Described, Encoder
 from flightrec.report.story import story
 from flightrec.tables import TableReader
-from flightrec.tables.schema import TABLES, USUAL
+from flightrec.tables.interning import Row
+from flightrec.tables.schema import TABLES, USUAL, Table
 from flightrec.trace.source import Source
 from flightrec.trace.why.survey import Survey
 
@@ -30,6 +31,8 @@ _MARK: Final = b"<!--flightrec-data-->"
 _LEVEL: Final = 3
 # Of columns, so that typed arrays can lie on them.
 _ALIGN: Final = 8
+# A table is written so many rows at a time, as a block costs as much as a thousand rows in it.
+_ROWS: Final = 1 << 14
 
 
 def write_report(source: Source, file: BinaryIO) -> TraceFormatError | None:
@@ -44,17 +47,19 @@ def write_report(source: Source, file: BinaryIO) -> TraceFormatError | None:
     # What an explanation needs of a first look at the trace is noted while its tables are made.
     survey = Survey(waits=True)
     reader = TableReader(source, REPORT_TABLES, strict=False, seen=survey.add)
-    encoder: Encoder | None = None
-    snapshot: dict[str, Any] = {}
+    waiting: dict[str, list[Row]] = {name: [] for name in REPORT_TABLES}
     for chunk in reader:
         for name in chunk:
-            columns = chunk.columns(name)
-            if name == "snapshots":
-                snapshot = {key: values[0] for key, values in columns.items()}
-                continue
-            encoder = encoder or Encoder(reader.begin_ns)
-            table = TABLES[name]
-            _block(file, name, len(columns[table.names[0]]), encoder, list(columns.values()))
+            rows = waiting[name]
+            rows += chunk.rows(name)
+            if len(rows) >= _ROWS:
+                _block(file, TABLES[name], rows, Encoder(reader.begin_ns))
+                rows.clear()
+    (values,) = waiting.pop("snapshots")
+    snapshot = dict(zip(TABLES["snapshots"].names, values, strict=True))
+    for name, rows in waiting.items():
+        if rows:
+            _block(file, TABLES[name], rows, Encoder(reader.begin_ns))
     about = {
         "format": _FORMAT,
         "flightrec": __version__,
@@ -84,17 +89,17 @@ def _told(snapshot: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _block(
-    file: BinaryIO, name: str, rows: int, encoder: Encoder, columns: list[list[Any]]
-) -> None:
+def _block(file: BinaryIO, table: Table, rows: list[Row], encoder: Encoder) -> None:
     """Write some rows of a table."""
     described: dict[str, Described] = {}
     data = bytearray()
-    for column, description, found in encoder.table(TABLES[name], columns):
+    for column, description, found in encoder.table(table, list(zip(*rows, strict=True))):
         described[column] = {**description, "at": len(data), "size": len(found)}
         data += found
         data += bytes(-len(data) % _ALIGN)
-    header = json.dumps({"table": name, "rows": rows, "columns": described}).encode("ascii")
+    header = json.dumps({"table": table.name, "rows": len(rows), "columns": described}).encode(
+        "ascii"
+    )
     packed = zlib.compress(struct.pack("<I", len(header)) + header + data, _LEVEL)
     file.write(b'<script type="application/octet-stream" class="block">')
     file.write(base64.b64encode(packed))

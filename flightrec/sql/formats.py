@@ -58,7 +58,8 @@ def _shown(value: Any) -> str:
         return f"{value:.6g}"
     if isinstance(value, bytes):
         return value.hex()
-    return printable(str(value))
+    # A stack's frames: a row stays one line.
+    return printable(str(value).replace("\n", " ⏎ "))
 
 
 def _is_number(text: str) -> bool:

@@ -44,7 +44,7 @@ class Database:
 
     *db* is a path, an open connection, or "" for a temporary database. ``connection`` is for
     queries; run :meth:`need` or :meth:`need_for` first. ``skipped`` are the traces that could not
-    be read (to the end); with *strict* the first such raises instead. Not thread-safe.
+    be read (to the end); with *strict* the first such raises, too. Not thread-safe.
     """
 
     def __init__(
@@ -175,10 +175,10 @@ class Database:
             error, partly = reader.error, True
         except (OSError, TraceFormatError) as exc:
             error = exc
+        if error is not None and (tell or self._strict):
+            self.skipped.append(Skipped(path, error, partly))
         if error is not None and self._strict:
             raise error
-        if error is not None and tell:
-            self.skipped.append(Skipped(path, error, partly))
 
     def _fill_paths(self) -> None:
         statements = {

@@ -31,7 +31,6 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
-from flightrec.trace.stacks import NO_STACK
 from flightrec.trace.states import GoState, ProcState
 
 __all__ = ["PROC_LOST", "TableBuilder"]
@@ -162,40 +161,39 @@ class TableBuilder:
             if old is syscall:
                 # Go's summary forgets the P's goroutine here even if it is another by now.
                 syscalling.pop(lost.pop(goid, None) if state[3] else state[5], None)
-            if stack is NO_STACK:
-                at = null
-            else:
-                try:
-                    at = stacks[id(stack)]
-                except KeyError:
-                    at = self._stack(stack)
-                if goid in unnamed:
-                    goroutines.name(goid, stack)
             if new is running:
-                states[goid] = (number, time, "Running", "", at, proc, thread, no)
+                states[goid] = (number, time, "Running", "", null, proc, thread, no)
                 if goid in unstarted:
                     goroutines.start(goid, time)
-            elif new is waiting:
+                continue
+            if new is runnable and old is waiting:
+                try:
+                    where = stacks[id(cause)]
+                except KeyError:
+                    where = self._stack(cause)
+                who = null if on is None else again.get(on, on) if again else on
+                wakeup((time, "unblock", who, number, where, proc, thread, time - state[1]))
+                states[goid] = (number, time, "Runnable", "", null, null, null, no)
+                continue
+            try:
+                at = stacks[id(stack)]
+            except KeyError:
+                at = self._stack(stack)
+            if goid in unnamed:
+                goroutines.name(goid, stack)
+            if new is syscall:
+                states[goid] = (number, time, "Syscall", "", at, proc, thread, no)
+                syscalling[proc] = goid
+                continue
+            if reason:
                 try:
                     reason = reasons[reason]
                 except KeyError:
                     reason = self._reason(reason)
+            if new is waiting:
                 states[goid] = (number, time, "Waiting", reason, at, null, null, no)
             elif new is runnable:
-                if old is waiting:
-                    try:
-                        where = stacks[id(cause)]
-                    except KeyError:
-                        where = self._stack(cause)
-                    who = null if on is None else again.get(on, on) if again else on
-                    waited = time - state[1]
-                    wakeup((time, "unblock", who, number, where, proc, thread, waited))
-                elif reason:
-                    reason = reasons.get(reason) or self._reason(reason)
                 states[goid] = (number, time, "Runnable", reason, at, null, null, no)
-            elif new is syscall:
-                states[goid] = (number, time, "Syscall", "", at, proc, thread, no)
-                syscalling[proc] = goid
             elif new is not_exist:
                 del states[goid]
                 self._annotations.goroutine_end(goid, time)

@@ -7,6 +7,8 @@ import hashlib
 import re
 from pathlib import Path
 
+import pytest
+
 from flightrec.report import REPORT_TABLES, write_report
 from flightrec.tables import TABLES, read_columns
 from flightrec.tables.text import valid_text
@@ -38,6 +40,18 @@ def test_has_every_row_of_the_tables(
             ]
             assert values == wanted, (name, column)
         assert tuple(columns) == TABLES[name].names
+
+
+def test_tables_in_parts(
+    hostile_trace: Path, hostile_report: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that is written in several blocks has the same rows."""
+    monkeypatch.setattr("flightrec.report.write._ROWS", 50)
+    parts = tmp_path / "parts.html"
+    with parts.open("wb") as file:
+        write_report(hostile_trace, file)
+    assert parts.read_text().count('class="block"') > hostile_report.read_text().count('"block"')
+    assert tables(parts) == tables(hostile_report)
 
 
 def test_nothing_of_a_trace_is_markup(hostile_report: Path) -> None:

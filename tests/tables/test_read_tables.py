@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import gc
+import io
 import itertools
 import json
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from flightrec.errors import TraceFormatError
+from flightrec.export.perfetto import PERFETTO_TABLES, write_perfetto
+from flightrec.export.textfiles import write_jsonl
+from flightrec.report import write_report
 from flightrec.tables import TABLES, Chunk, Interner, read_columns, read_tables
 from flightrec.tables.text import valid_text
-from flightrec.trace import Event, read
+from flightrec.trace import Event, GoroutineTransition, Reader, read
 from tests.tables.conftest import WORKLOADS
 from tests.tables.rows import each, tables_of
 from tests.trace.tracebuilder import batch, event, header, running, simple, strings, sync
@@ -98,6 +106,16 @@ def test_all_events(name: str, recorded: dict[str, Path]) -> None:
     told = [(e.time, type(e).__name__, e.goroutine, e.proc) for e in read(recorded[name])]
     rows = each(tables_of(recorded[name]), "events")
     assert [(r["time_ns"], r["type"], r["goroutine"], r["proc"]) for r in rows] == told
+
+
+@pytest.mark.parametrize("name", WORKLOADS)
+def test_plain_transitions(name: str, recorded: dict[str, Path]) -> None:
+    """Tables are made of what everybody reads; only, goroutines' transitions have no names."""
+    path = recorded[name]
+    with Reader(path, plain=True) as reader:
+        for plain, event in zip(reader, read(path), strict=True):
+            assert (plain.__class__ is tuple) == isinstance(event, GoroutineTransition)
+            assert tuple(plain) == tuple(event)
 
 
 def test_only_what_is_asked_for(recorded: dict[str, Path]) -> None:
@@ -211,3 +229,39 @@ def test_memory_is_bounded(recorded: dict[str, Path]) -> None:
     sizes = [len(chunk.rows("goroutine_states")) for chunk in read_tables(recorded["pingpong"])]
     assert len(sizes) > 2
     assert max(sizes) < 100_000
+
+
+class _Sink(io.RawIOBase):
+    """Keeps nothing."""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any, /) -> int:
+        return len(data)
+
+
+_MADE: dict[str, Callable[[bytes], object]] = {
+    "tables": lambda trace: sum(1 for _ in read_tables(trace)),
+    "perfetto": lambda trace: write_perfetto(read_tables(trace, PERFETTO_TABLES), _Sink()),
+    "jsonl": lambda trace: write_jsonl(read_tables(trace), _Sink()),
+    "report": lambda trace: write_report(trace, _Sink()),
+}
+
+
+@pytest.mark.parametrize("made", _MADE)
+def test_memory_does_not_grow_with_the_trace(made: str) -> None:
+    """A trace of three times as many generations takes no more memory, but what caches may hold."""
+    peaks = []
+    for generations in (20, 60):
+        trace = simple(26, range(1, generations + 1), metrics=800)
+        _MADE[made](trace)  # what is loaded, and cached, is there
+        gc.collect()
+        tracemalloc.start()
+        try:
+            _MADE[made](trace)
+            peaks.append(tracemalloc.get_traced_memory()[1])
+        finally:
+            tracemalloc.stop()
+    # The rows that are more would take five megabytes.
+    assert peaks[1] < peaks[0] + 2_000_000

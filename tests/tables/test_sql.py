@@ -289,7 +289,7 @@ def test_strict(recorded: dict[str, Path], tmp_path: Path, capsys: Any) -> None:
     """With ``--strict`` a file that cannot be read ends the command, and makes no database."""
     files = [str(recorded["idle"]), __file__]
     assert main(["sql", "--strict", *files, "SELECT * FROM goroutines"]) == 2
-    assert "not a Go execution trace" in capsys.readouterr().err
+    assert f"flightrec: {__file__}: not a Go execution trace" in capsys.readouterr().err
     database = tmp_path / "t.db"
     database.write_bytes(b"before")
     with pytest.raises(TraceFormatError):
@@ -340,6 +340,14 @@ def test_formats_of_nothing() -> None:
         out = io.StringIO()
         assert write(["a", "b"], [], out) == 0
         assert json.loads(out.getvalue()) == [] if name == "json" else "a" in out.getvalue()
+
+
+@pytest.mark.parametrize("output_format", ["table", "markdown"])
+def test_stack_in_a_row(output_format: str) -> None:
+    """A stack's frames are in one line, and can be told apart."""
+    out = io.StringIO()
+    FORMATS[output_format](["text"], [("main.f (a.go:1)\nmain.main (a.go:9)",)], out)
+    assert "main.f (a.go:1) ⏎ main.main (a.go:9)" in out.getvalue().splitlines()[2]
 
 
 def test_table_is_aligned() -> None:
