@@ -7,8 +7,8 @@ from functools import lru_cache
 from flightrec.tables.interning import Row
 from flightrec.tables.text import valid_text
 from flightrec.trace.events import Log
-from flightrec.trace.program import is_recorder_goroutine, is_runtime_goroutine
-from flightrec.trace.python import PYTHON_THREAD, is_c_thread, start_function
+from flightrec.trace.program import is_c_thread, is_recorder_goroutine, is_runtime_goroutine
+from flightrec.trace.python import PYTHON_THREAD, start_function
 from flightrec.trace.stacks import Stack
 from flightrec.trace.summary.pythonthreads import PythonThreads
 
@@ -23,7 +23,7 @@ def kind_of(name: str, *, thread: bool) -> str:
     """
     if name.startswith(PYTHON_THREAD):
         return "recorder" if is_recorder_goroutine(name) else "thread"
-    if thread or (name and is_c_thread(name)):
+    if thread or is_c_thread(name):
         return "thread"
     if not name:
         return "unknown"

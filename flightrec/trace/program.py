@@ -14,6 +14,8 @@ from typing import Final
 from flightrec.trace.stacks import Frame
 
 __all__ = [
+    "CALLED_FROM_C",
+    "C_THREAD",
     "is_bridge",
     "is_c_thread",
     "is_program_frame",
@@ -43,14 +45,18 @@ _CGO_WRAPPERS: Final = "_cgo_gotypes.go"
 _BRIDGE: Final = "flightrec/gobridge"
 _WORKLOADS: Final = "flightrec/gobridge/workloads"
 
+#: What a goroutine starts with that stands for a C thread which calls Go.
+C_THREAD: Final = "runtime.cgocallback"
+#: With this its name ends, where the function is known that it calls: see ``start_function``.
+CALLED_FROM_C: Final = " (called from C)"
+
 # Goroutines that the runtime starts and on which the program's code runs: see isSystemGoroutine
 # in Go's runtime/traceback.go.
-_C_THREAD: Final = "runtime.cgocallback"
 _PROGRAM_RUNS_ON: Final = (
     "runtime.main",
     "runtime.corostart",
     "runtime.handleAsyncEvent",
-    _C_THREAD,
+    C_THREAD,
 )
 
 # Goroutines that the bridge starts for the program: a workload, and main.
@@ -128,11 +134,11 @@ def is_runtime_goroutine(name: str) -> bool:
 
 
 def is_c_thread(name: str) -> bool:
-    """Whether a goroutine that starts with this function stands for a C thread that calls Go.
+    """Whether a goroutine of this name, or start function, stands for a C thread that calls Go.
 
     Such a one may have no name at all, where nothing with a stack happened on it.
     """
-    return name == _C_THREAD
+    return name == C_THREAD or name.endswith(CALLED_FROM_C)
 
 
 def is_way_into_go(frame: Frame) -> bool:

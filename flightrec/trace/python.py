@@ -6,6 +6,7 @@ from typing import Final
 
 from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.trace.events import Log, TaskBegin, TaskEnd
+from flightrec.trace.program import C_THREAD, CALLED_FROM_C
 from flightrec.trace.stacks import Stack
 
 __all__ = ["PYTHON_THREAD", "is_c_thread", "is_region", "python_thread", "start_function"]
@@ -16,7 +17,6 @@ PYTHON_THREAD: Final = "Python thread "
 # The bridge begins and ends the tasks that stand for regions in functions of these names.
 _REGION_TASKS: Final = ("flightrec/gobridge.regionTask", "flightrec/gobridge.endRegionTask")
 
-_CALLED_FROM_C: Final = "runtime.cgocallback"
 _EXPORT: Final = "_cgoexp_"
 
 
@@ -46,15 +46,10 @@ def start_function(stack: Stack) -> str:
     if not stack:
         return ""
     start = stack[-1].function
-    if start == _CALLED_FROM_C:
+    if start == C_THREAD:
         exported = ""
         for frame in stack:
             if frame.function.startswith(_EXPORT):
-                return f"{exported} (called from C)"
+                return f"{exported}{CALLED_FROM_C}"
             exported = frame.function
     return start
-
-
-def is_c_thread(name: str) -> bool:
-    """Whether a goroutine of this name is a thread of C, and may be one of Python."""
-    return name in ("", _CALLED_FROM_C) or name.endswith(" (called from C)")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from flightrec.trace.events import Log
-from flightrec.trace.python import PYTHON_THREAD, is_c_thread, python_thread
+from flightrec.trace.program import is_c_thread
+from flightrec.trace.python import PYTHON_THREAD, python_thread
 
 __all__ = ["Named", "PythonThreads"]
 
@@ -30,7 +31,7 @@ class PythonThreads:
 
     def add(self, thread: int | None, goroutine: Named) -> None:
         """A goroutine that may be a thread of C was found on an M."""
-        if thread is None or not is_c_thread(goroutine.name):
+        if thread is None or (goroutine.name and not is_c_thread(goroutine.name)):
             return
         self._goroutines[thread] = goroutine
         goroutine.name = self._names.get(thread, goroutine.name)
@@ -44,7 +45,9 @@ class PythonThreads:
         self._names[thread] = name
         goroutine = self._goroutines.get(thread)
         if goroutine is not None and (
-            is_c_thread(goroutine.name) or goroutine.name.startswith(PYTHON_THREAD)
+            not goroutine.name
+            or is_c_thread(goroutine.name)
+            or goroutine.name.startswith(PYTHON_THREAD)
         ):
             goroutine.name = name
         return True
