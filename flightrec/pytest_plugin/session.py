@@ -99,8 +99,9 @@ class Session:
             self._now_ns = runtime.now_ns
             self._stages = Stages(runtime._annotations)
             recorder = self.recorder = FlightRecorder(runtime)
+            _recording.append(self)
             if not runtime.departures_watched:
-                runtime.on_departure(self._departs)
+                runtime.on_departure(_departs)
         self.interrupts.install()
         if not recorder.enabled:
             recorder.set_size(self.options.max_bytes)
@@ -120,9 +121,6 @@ class Session:
     def now_ns(self) -> int:
         """Return the time in ns on the trace clock."""
         return self._now_ns()
-
-    def _departs(self, departure: Departure) -> None:
-        self.keep("exit", f"Go ends the process ({departure.kind}, {departure.code})")
 
     def keep(self, stem: str, reason: str) -> list[str]:
         """Save the windows for the test that runs; return what to tell.
@@ -248,7 +246,10 @@ class Session:
         self._hangs.close()
         self.interrupts.close()
         recorder, self.recorder = self.recorder, None
-        if recorder is not None and recorder.enabled:
+        if recorder is None:
+            return
+        _recording.remove(self)
+        if recorder.enabled:
             with contextlib.suppress(FlightRecorderError, TimeoutError):
                 recorder.stop(timeout=_STOP_SECONDS)
 
@@ -289,6 +290,15 @@ class Session:
                 self._hangs.end()
             if self._programs is not None:
                 self._programs.forget_closed()
+
+
+#: The sessions of this process that record: one, unless a test runs pytest in its own process.
+_recording: list[Session] = []
+
+
+def _departs(departure: Departure) -> None:
+    for session in _recording[-1:]:
+        session.keep("exit", f"Go ends the process ({departure.kind}, {departure.code})")
 
 
 _SESSION = pytest.StashKey[Session]()

@@ -38,6 +38,10 @@ class Project:
         asyncio = () if "-p" in arguments else ("-p", "no:asyncio")
         return self.pytester.runpytest_subprocess(*asyncio, *arguments, timeout=timeout)
 
+    def run_here(self, *arguments: str) -> pytest.RunResult:
+        """Run pytest in this process, whose Go runtime it records then."""
+        return self.pytester.runpytest_inprocess("-p", "no:asyncio", *arguments)
+
     def folders(self) -> list[Path]:
         """Return the folders of tests of which something was kept, sorted."""
         return sorted(path for path in self.results.glob("*") if path.is_dir())

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import pytest
 
 from flightrec import trace
+from tests.helpers import DEADLINE
 from tests.helpers_go import Judge
 from tests.plugin.project import Project
 
@@ -116,6 +119,38 @@ def _regions(task: trace.TaskSummary) -> list[str]:
     return [region.name for region in task.regions if not region.inherited]
 
 
+def test_sessions_of_one_process(project: Project, judge: Judge, go_library: Path) -> None:
+    """Each session of a process keeps its windows, and leaves its signal handlers as they were."""
+    project.write(f"[pytest]\nflightrec_library = {go_library}\n", "pytest.ini")
+    project.write("def test_fails(flight_recorder):\n    assert 0\n")
+    project.write(
+        """
+        def test_exits(go_runtime):
+            go_runtime.run("panic_in_a_goroutine")
+        """,
+        "test_last.py",
+    )
+    project.write(
+        """
+        import signal
+        import pytest
+
+        before = signal.getsignal(signal.SIGTERM)
+        assert pytest.main(["-p", "no:asyncio", "test_it.py"]) == 1
+        assert signal.getsignal(signal.SIGTERM) is before
+        assert signal.set_wakeup_fd(-1) == -1
+        pytest.main(["-p", "no:asyncio", "test_it.py", "test_last.py"])
+        """,
+        "main.py",
+    )
+    done = project.pytester.run(sys.executable, "main.py", timeout=2 * DEADLINE)
+    assert done.ret == -signal.SIGABRT  # by Go
+    windows = sorted(f"{path.parent.name[:18]} {path.stem}" for path in project.traces())
+    assert windows == [*(2 * ["test_it-test_fails call"]), "test_last-test_exi exit"]
+    for path in project.traces():
+        judge.check(path)
+
+
 def test_modes(project: Project) -> None:
     """--flightrec=off keeps nothing, =on the window of passed tests too; ini and option agree."""
     project.write("def test_good(flight_recorder):\n    assert flight_recorder.enabled\n")
@@ -197,7 +232,7 @@ def test_go_ends_the_process(project: Project, judge: Judge, go_library: Path) -
 @pytest.mark.parametrize("option", ["--flightrec-max-bytes=10", "--flightrec-min-age=x"])
 def test_wrong_options(project: Project, option: str) -> None:
     """A size or time that makes no sense is a usage error that names the option."""
-    done = project.run(option)
+    done = project.run_here(option)
     assert done.ret == pytest.ExitCode.USAGE_ERROR
     done.stderr.fnmatch_lines([f"*{option.partition('=')[0]} (*"])
 

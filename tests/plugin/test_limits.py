@@ -120,5 +120,5 @@ def test_wrong_limit(project: Project) -> None:
             pass
         """
     )
-    done = project.run()
+    done = project.run_here()
     assert "test_it.py::test_it: go_limits has no max_pauses" in done.stderr.str()

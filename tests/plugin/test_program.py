@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import os
 import shutil
 import signal
@@ -292,22 +293,27 @@ def _watched(pid: int) -> Iterator[Callable[[], bool]]:
                 os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.skipif(
+    importlib.util.find_spec("xdist") is None, reason="pytest-xdist is not installed"
+)
 def test_package(project: Project) -> None:
-    """A package is built where the ini file is, once a session."""
+    """A package is built where the ini file is, once a session, once for all its workers."""
     shutil.copytree(PROGRAMS / "answers", project.pytester.path / "answers")
     write(
         project,
         """
-        @pytest.mark.parametrize("n", range(2))
-        def test_it(go_program, n):
+        @pytest.mark.parametrize("n", range(4))
+        def test_it(go_program, n, worker_id):
             program = go_program("./answers", "well", ready_line=READY)
             assert get(program)
             assert program.stop() == 0
-            path = pathlib.Path("built")
             library = program.facts["library"]
-            if n:
-                assert path.read_text() == f"{library} {os.stat(library).st_mtime_ns}"
-            path.write_text(f"{library} {os.stat(library).st_mtime_ns}")
+            line = f"{worker_id} {library} {os.stat(library).st_mtime_ns}"
+            pathlib.Path(f"built-{n}").write_text(line)
         """,
     )
-    project.run("-p", "no:randomly", timeout=5 * DEADLINE).assert_outcomes(passed=2)
+    project.run("-n", "2", timeout=5 * DEADLINE).assert_outcomes(passed=4)
+    told = {path.read_text() for path in project.pytester.path.glob("built-*")}
+    workers, libraries = zip(*(line.split(" ", 1) for line in told), strict=True)
+    assert set(workers) == {"gw0", "gw1"}
+    assert len(set(libraries)) == 1
