@@ -9,7 +9,7 @@ from flightrec.trace.events import Log, TaskBegin, TaskEnd
 from flightrec.trace.program import C_THREAD, CALLED_FROM_C
 from flightrec.trace.stacks import Stack
 
-__all__ = ["PYTHON_THREAD", "is_c_thread", "is_region", "python_thread", "start_function"]
+__all__ = ["PYTHON_THREAD", "is_region", "python_thread", "start_function"]
 
 #: What the name of a Python thread in a summary begins with.
 PYTHON_THREAD: Final = "Python thread "
