@@ -24,8 +24,8 @@ def configure(subparsers: Subparsers) -> None:
         description="Run an SQL statement over traces, or ask for statements at a prompt. The "
         "tables and views are those of docs/tables.md; only what a statement needs is read. Files "
         "that cannot be read are skipped. Exit code 1: one was skipped, or read only in part.",
-        epilog="Example: flightrec sql s.trace 'SELECT * FROM blocking_by_stack "
-        "ORDER BY total_ns DESC LIMIT 5'",
+        epilog='Example: flightrec sql s.trace "SELECT reason, total_ns, place '
+        "FROM blocking_by_stack WHERE kind = 'program' ORDER BY total_ns DESC LIMIT 5\"",
     )
     parser.add_argument(
         "arguments",

@@ -153,14 +153,21 @@ FROM goroutine_summary GROUP BY file, name, kind""",
     ),
     View(
         "blocking_by_stack",
-        "Where goroutines waited, by reason and stack; waits that go on included.",
+        "Where goroutines waited, by reason and stack; waits that go on included. `kind` is the "
+        "goroutines', `program` if any is the program's.",
         """
-SELECT w.file, w.reason, w.count, w.total_ns, w.max_ns, t.place, w.stack, t.text
+SELECT w.file, w.reason, w.kind, w.count, w.total_ns, w.max_ns, t.place, w.stack, t.text
 FROM (
-  SELECT file, reason, stack, count(*) AS count, sum(end_ns - begin_ns) AS total_ns,
-    max(end_ns - begin_ns) AS max_ns
-  FROM goroutine_states
-  WHERE state = 'Waiting' AND reason <> 'forever' GROUP BY file, reason, stack
+  SELECT s.file, s.reason, s.stack, sum(s.count) AS count, sum(s.total_ns) AS total_ns,
+    max(s.max_ns) AS max_ns,
+    CASE WHEN max(g.kind = 'program') THEN 'program' ELSE min(g.kind) END AS kind
+  FROM (
+    SELECT file, goroutine, reason, stack, count(*) AS count, sum(end_ns - begin_ns) AS total_ns,
+      max(end_ns - begin_ns) AS max_ns
+    FROM goroutine_states
+    WHERE state = 'Waiting' AND reason <> 'forever' GROUP BY file, goroutine, reason, stack
+  ) AS s LEFT JOIN goroutines AS g USING (file, goroutine)
+  GROUP BY s.file, s.reason, s.stack
 ) AS w LEFT JOIN stack_text AS t USING (stack)""",
     ),
     View(

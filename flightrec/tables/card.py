@@ -22,6 +22,9 @@ _READ_AT_MOST: Final = 2 << 20
 
 _WIDTH, _HEIGHT, _BUCKETS = 480, 60, 160
 _FUNCTIONS: Final = 4
+# A picture shows so many GC cycles: the longest.
+_CYCLES: Final = 500
+_MARK: Final = "GC concurrent mark phase"
 
 
 def snapshot_card(source: Source, nbytes: int) -> str:
@@ -43,10 +46,10 @@ def snapshot_card(source: Source, nbytes: int) -> str:
     except TraceFormatError as exc:
         return _card(size, [f"not a valid trace: {_html(exc)}"], "")
     begin, end = rows["snapshots"][0][3], rows["snapshots"][0][4]
+    counted = [_count(len(rows[name]), name) for name in ("goroutines", "tasks", "logs")]
     facts = [
-        f"{ns_text(end - begin)}, {rows['snapshots'][0][6]:,} events",
-        f"{len(rows['goroutines']):,} goroutines, {len(rows['tasks']):,} tasks, "
-        f"{len(rows['logs']):,} logs",
+        f"{ns_text(end - begin)}, {_count(rows['snapshots'][0][6], 'events')}",
+        ", ".join(counted),
         *_functions(rows),
     ]
     if reader.error is not None:
@@ -54,13 +57,17 @@ def snapshot_card(source: Source, nbytes: int) -> str:
     return _card(size, facts, _picture(rows, begin, end))
 
 
+def _count(number: int, things: str) -> str:
+    return f"{number:,} {things if number != 1 else things[:-1]}"
+
+
 def _functions(rows: dict[str, list[Row]]) -> list[str]:
-    """The start functions whose goroutines ran longest."""
-    names = {row[0]: row[2] for row in rows["goroutines"]}
+    """The start functions whose goroutines ran longest, but the recorder's own."""
+    names = {row[0]: row[2] for row in rows["goroutines"] if row[3] != "recorder"}
     ran: dict[str, int] = {}
     for row in rows["goroutine_states"]:
-        if row[2] == "Running":
-            name = names.get(row[0], "")
+        if row[2] == "Running" and row[0] in names:
+            name = names[row[0]]
             ran[name] = ran.get(name, 0) + row[8] - row[1]
     longest = sorted(ran.items(), key=lambda entry: -entry[1])[:_FUNCTIONS]
     return [f"{ns_text(ns)} running in {_html(name or '(no name)')}" for name, ns in longest]
@@ -73,17 +80,18 @@ def _picture(rows: dict[str, list[Row]], begin: int, end: int) -> str:
     runnable = _mean(rows["goroutine_states"], "Runnable", begin, width)
     both = [a + b for a, b in zip(running, runnable, strict=True)]
     top = max(1.0, *both)
+    cycles = [row for row in rows["ranges"] if row[0] == _MARK]
+    cycles.sort(key=lambda row: row[4] - row[5])
     marks = "".join(
         f'<rect x="{_x(row[4] - begin, width)}" y="0" height="{_HEIGHT}" '
         f'width="{max(0.5, (row[5] - row[4]) / width * _WIDTH):.1f}" fill="#f4a26155"/>'
-        for row in rows["ranges"][:500]
-        if row[1] == "None"
+        for row in cycles[:_CYCLES]
     )
     return (
         f'<svg width="{_WIDTH}" height="{_HEIGHT}" role="img" aria-label="goroutines running and '
-        f'runnable over time, at most {top:.1f}">{marks}{_area(both, top, "#bbbbbb")}'
-        f"{_area(running, top, '#2a9d8f')}</svg><br><small>running, runnable (grey), GC (orange); "
-        f"at most {top:.1f} at a time</small>"
+        f'runnable over time, up to {top:.1f}">{_area(both, top, "#bbbbbb")}'
+        f"{_area(running, top, '#2a9d8f')}{marks}</svg><br><small>goroutines running (green) and "
+        f"runnable (grey): up to {top:.1f}; GC (orange)</small>"
     )
 
 

@@ -108,6 +108,16 @@ def test_hostile_csv(hostile: Path, tmp_path: Path) -> None:
     assert row["message"] == f"'{HOSTILE_TEXT}"
 
 
+def test_hostile_jsonl(hostile: Path, tmp_path: Path) -> None:
+    """JSON lines are ASCII without control characters, and have text unchanged."""
+    out = tmp_path / "h.jsonl"
+    assert main(["export", str(hostile), "--format", "jsonl", "-o", str(out)]) == 0
+    lines = out.read_text("ascii").splitlines()
+    assert all(line.isprintable() for line in lines)
+    logs = [row for row in map(json.loads, lines) if row["table"] == "logs"]
+    assert [row["message"] for row in logs] == [HOSTILE_TEXT]
+
+
 def test_broken(trace: Path, tmp_path: Path, capsys: Any) -> None:
     """Of a broken trace the beginning is written, and the exit code is 1."""
     cut = tmp_path / "cut.trace"

@@ -88,6 +88,17 @@ def test_card_counts(recorded: dict[str, Path]) -> None:
     assert sum(values) / _BUCKETS == pytest.approx(ran / (end - begin), rel=0.01)
 
 
+def test_card_shows_the_collector(recorded: dict[str, Path]) -> None:
+    """A card marks every GC cycle, and counts what there is one of as one."""
+    path = recorded["gc_churn"]
+    card = snapshot_card(path, 1000)
+    names = read_columns(path, ["ranges"])["ranges"]["name"]
+    cycles = names.count("GC concurrent mark phase")
+    assert 0 < cycles == len(ET.fromstring(card.replace("<br>", "<br/>")).findall(".//rect"))
+    assert " goroutines, 1 task, 1 log" in card
+    assert "gobridge.(*tracer)" not in card
+
+
 def test_hostile_card(hostile: Path) -> None:
     """Text of the trace is no part of the page's markup."""
     card = snapshot_card(hostile, 1000)

@@ -99,6 +99,14 @@ def test_blocking_agrees_with_info(name: str, recorded: dict[str, Path]) -> None
     assert found == told
 
 
+def test_blocking_of_the_program(recorded: dict[str, Path]) -> None:
+    """``kind`` tells where the program's goroutines waited from where the runtime's own did."""
+    rows = query(recorded["mutex"], "SELECT * FROM blocking_by_stack ORDER BY total_ns DESC")
+    theirs = {row["kind"]: row["place"] or "" for row in reversed(rows)}
+    assert theirs["program"].startswith("flightrec/gobridge/workloads.mutex")
+    assert {"program", "runtime", "recorder"} <= theirs.keys()
+
+
 def test_collector_agrees_with_info(recorded: dict[str, Path]) -> None:
     """``gc_pauses`` and ``gc_cycles`` have the pauses and cycles of ``info``."""
     summary = summarize(recorded["gc_churn"])
