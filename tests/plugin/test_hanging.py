@@ -147,12 +147,38 @@ def test_signal_outside_of_python(project: Project) -> None:
     assert reason == "SIGTERM, while the test hung outside of Python"
 
 
-def _run_and_signal(project: Project, number: signal.Signals) -> int:
+@pytest.mark.skipif(
+    importlib.util.find_spec("xdist") is None, reason="pytest-xdist is not installed"
+)
+def test_signal_with_workers(project: Project) -> None:
+    """SIGTERM leaves the windows of the tests that run in pytest-xdist's workers."""
+    project.write(
+        """
+        import pathlib
+        import time
+        import pytest
+
+        @pytest.mark.parametrize("n", range(2))
+        def test_hangs(flight_recorder, n):
+            pathlib.Path(f"ready-{n}").touch()
+            while not all(pathlib.Path(f"ready-{other}").exists() for other in range(2)):
+                time.sleep(0.01)
+            pathlib.Path("ready").touch()
+            time.sleep(300)
+        """
+    )
+    assert _run_and_signal(project, signal.SIGTERM, "-n", "2", group=True) == -signal.SIGTERM
+    until(lambda: len(list(project.traces())) == 2, "both windows are kept")
+
+
+def _run_and_signal(
+    project: Project, number: signal.Signals, *arguments: str, group: bool = False
+) -> int:
     folder = project.pytester.path
     with (
         (folder / "output").open("w") as output,
         subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:asyncio"],
+            [sys.executable, "-m", "pytest", "-p", "no:asyncio", *arguments],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -162,7 +188,7 @@ def _run_and_signal(project: Project, number: signal.Signals) -> int:
     ):
         try:
             until((folder / "ready").exists, "the test runs")
-            os.kill(process.pid, number)
+            (os.killpg if group else os.kill)(process.pid, number)
             return process.wait(DEADLINE)
         finally:
             with contextlib.suppress(ProcessLookupError):

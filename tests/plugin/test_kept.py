@@ -157,11 +157,22 @@ def test_modes(project: Project) -> None:
     project.write("def test_bad(flight_recorder):\n    assert 0\n", "test_bad.py")
     project.run("--flightrec=off").assert_outcomes(passed=1, failed=1)
     assert not project.results.exists()
-    project.write("[pytest]\nflightrec = on\nflightrec_dir = kept\n", "pytest.ini")
+    project.write(
+        """
+        [pytest]
+        flightrec = on
+        flightrec_dir = kept
+        flightrec_max_bytes = 3MiB
+        flightrec_min_age = 2s
+        flightrec_hang = 500s
+        """,
+        "pytest.ini",
+    )
     project.results = project.pytester.path / "kept"
     project.run().assert_outcomes(passed=1, failed=1)
     assert {path.name for path in project.folder("test_good").iterdir()} >= {"end.trace"}
-    assert (project.folder("test_bad") / "call.trace").exists()
+    recorder = project.facts("test_bad", "call")["recorder"]
+    assert (recorder["max_bytes"], recorder["min_age"]) == (3 << 20, 2.0)
 
 
 def test_records_what_tests_load(project: Project) -> None:
