@@ -167,18 +167,27 @@ def test_signal_with_workers(project: Project) -> None:
             time.sleep(300)
         """
     )
-    assert _run_and_signal(project, signal.SIGTERM, "-n", "2", group=True) == -signal.SIGTERM
-    until(lambda: len(list(project.traces())) == 2, "both windows are kept")
+    assert _run_and_signal(project, signal.SIGTERM, workers=2) == -signal.SIGTERM
 
 
-def _run_and_signal(
-    project: Project, number: signal.Signals, *arguments: str, group: bool = False
-) -> int:
+def _run_and_signal(project: Project, number: signal.Signals, *, workers: int = 0) -> int:
+    """Signal a session whose tests hang, its workers too; return its status once it has ended.
+
+    What it leaves running is killed, once each worker has kept its window.
+    """
     folder = project.pytester.path
+    distributed = ["-n", str(workers)] if workers else []
     with (
         (folder / "output").open("w") as output,
         subprocess.Popen(
-            [sys.executable, "-m", "pytest", "-p", "no:asyncio", *arguments],
+            [
+                sys.executable,
+                "-m",
+                "pytest",
+                "-p",
+                "no:asyncio",
+                *(["-n", str(workers)] if workers else []),
+            ],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -188,8 +197,10 @@ def _run_and_signal(
     ):
         try:
             until((folder / "ready").exists, "the test runs")
-            (os.killpg if group else os.kill)(process.pid, number)
-            return process.wait(DEADLINE)
+            (os.killpg if workers else os.kill)(process.pid, number)
+            status = process.wait(DEADLINE)
+            until(lambda: len(list(project.traces())) >= workers, "each worker has kept its window")
+            return status
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)  # and what it has started
