@@ -180,14 +180,7 @@ def _run_and_signal(project: Project, number: signal.Signals, *, workers: int = 
     with (
         (folder / "output").open("w") as output,
         subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "pytest",
-                "-p",
-                "no:asyncio",
-                *(["-n", str(workers)] if workers else []),
-            ],
+            [sys.executable, "-m", "pytest", "-p", "no:asyncio", *distributed],
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=output,
