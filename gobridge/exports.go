@@ -149,7 +149,7 @@ func goText(text C.flightrec_text) string { return C.GoString((*C.char)(unsafe.P
 //export flightrec_session_open
 func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
-		session, err := openSession(*(*sessionOptions)(unsafe.Pointer(options)))
+		session, err := openSession(*options)
 		*handle = C.uint64_t(session)
 		return err
 	})

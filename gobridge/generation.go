@@ -36,8 +36,7 @@ func (g *generation) append(chunk []byte) error {
 		g.segments = append(g.segments, empty)
 		last++
 	}
-	s := &g.segments[last]
-	s.bytes += uintptr(copy(s.rest(), chunk))
+	appendTo(&g.segments[last], chunk)
 	g.bytes += uint64(len(chunk))
 	return nil
 }

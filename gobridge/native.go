@@ -18,62 +18,24 @@ import (
 
 // What Go calls in C. Complete generations and windows are C's (stream.h says why); Go makes them.
 
-// These structs have a Go and a C declaration; each of these fails to compile if they differ.
-var (
-	_ = [1]struct{}{}[unsafe.Sizeof(sessionOptions{})-C.sizeof_flightrec_options]
-	_ = [1]struct{}{}[unsafe.Sizeof(streamWords{})-C.sizeof_flightrec_stream_words]
-	_ = [1]struct{}{}[unsafe.Sizeof(windowWords{})-C.sizeof_flightrec_window_words]
-	_ = [1]struct{}{}[unsafe.Sizeof(segment{})-C.sizeof_flightrec_segment]
-	_ = [1]struct{}{}[blockBytes-C.FLIGHTREC_BLOCK_BYTES]
-)
-
 var errNoMemory = errors.New("no memory for trace data")
 
-// sessionOptions has the layout of flightrec_options.
-type sessionOptions struct {
-	maxBytes uint64
-	ceiling  uint64
-	flags    uint32
-	_        uint32
-}
-
-const (
-	optionAllocFree = 1 << iota // record the AllocFree experiment
-	optionReplay                // no tracer: chunks come from feed
-	optionStrict                // nothing may exceed the ceiling
+type (
+	sessionOptions = C.flightrec_options
+	segment        = C.flightrec_segment // a piece of a generation
 )
 
-// streamWords has the layout of flightrec_stream_words, which says what they mean. Both sides use
-// atomic operations.
-type streamWords struct {
-	requests         uint64
-	flushWanted      uint64
-	activeBytes      uint64
-	totalBytes       uint64
-	totalBatches     uint64
-	totalGenerations uint64
-	earlyAdvances    uint64
-	advanceBytes     uint64
-	overheadBytes    uint64
-}
-
-// windowWords has the layout of flightrec_window_words.
-type windowWords struct {
-	kept    uint64
-	leaving uint64
-	peak    uint64
-	joined  uint64
-}
-
-// A segment is a piece of a generation. Its layout is flightrec_segment's.
-type segment struct {
-	data  unsafe.Pointer
-	bytes uintptr
-}
+const (
+	optionAllocFree = C.FLIGHTREC_OPTION_ALLOCFREE
+	optionReplay    = C.FLIGHTREC_OPTION_REPLAY
+	optionStrict    = C.FLIGHTREC_OPTION_STRICT
+)
 
 // blockBytes is FLIGHTREC_BLOCK_BYTES: four batches of the largest size. Batches do not straddle
 // blocks.
 const blockBytes = 4 * maxBatchBytes
+
+var _ = [1]struct{}{}[blockBytes-C.FLIGHTREC_BLOCK_BYTES] // fails to compile if they differ
 
 // newBlock returns an empty segment, with room for blockBytes outside the Go heap.
 func newBlock() (segment, error) {
@@ -84,9 +46,10 @@ func newBlock() (segment, error) {
 	return segment{data: at}, nil
 }
 
-// rest is what is free of the block that a segment lies in.
-func (s segment) rest() []byte {
-	return unsafe.Slice((*byte)(s.data), blockBytes)[s.bytes:]
+// appendTo copies a chunk to the end of a segment, whose block must have room for it.
+func appendTo(s *segment, chunk []byte) {
+	free := unsafe.Slice((*byte)(s.data), blockBytes)[s.bytes:]
+	s.bytes += C.size_t(copy(free, chunk))
 }
 
 func freeBlock(s segment) { C.flightrec_block_put(s.data, blockBytes) }
@@ -96,18 +59,15 @@ func trimBlocks() { C.flightrec_blocks_trim() }
 func mappedBytes() uint64 { return uint64(C.flightrec_blocks_mapped()) }
 
 // A nativeStream is a flightrec_stream.
-type nativeStream struct {
-	at    *C.flightrec_stream
-	words *streamWords
-}
+type nativeStream struct{ at *C.flightrec_stream }
 
 // newNativeStream makes a stream of whose requests the descriptor wake tells.
 func newNativeStream(wake int) (nativeStream, error) {
-	at := C.flightrec_stream_new(C.int(wake))
-	if at == nil {
-		return nativeStream{}, errNoMemory
+	s := nativeStream{C.flightrec_stream_new(C.int(wake))}
+	if s.at == nil {
+		return s, errNoMemory
 	}
-	return nativeStream{at, (*streamWords)(unsafe.Pointer(C.flightrec_stream_shared(at)))}, nil
+	return s, nil
 }
 
 func (s nativeStream) flushed(flush uint64) { C.flightrec_stream_flushed(s.at, C.uint64_t(flush)) }
@@ -117,23 +77,20 @@ func (s nativeStream) deaf() { C.flightrec_stream_deaf(s.at) }
 func (s nativeStream) put() { C.flightrec_stream_put(s.at) }
 
 // A nativeWindow is a flightrec_window.
-type nativeWindow struct {
-	at    *C.flightrec_window
-	words *windowWords
-}
+type nativeWindow struct{ at *C.flightrec_window }
 
-func newNativeWindow(stream nativeStream, options sessionOptions) (nativeWindow, error) {
-	at := C.flightrec_window_new(stream.at, C.uint64_t(options.ceiling), C.int(options.flags&optionStrict))
-	if at == nil {
-		return nativeWindow{}, errNoMemory
+// newNativeWindow makes a window that takes part from the generation after the active one on.
+func newNativeWindow(stream nativeStream, options sessionOptions, active uint64) (nativeWindow, error) {
+	w := nativeWindow{C.flightrec_window_new(stream.at, options.ceiling, C.int(options.flags&optionStrict), C.uint64_t(active))}
+	if w.at == nil {
+		return w, errNoMemory
 	}
-	return nativeWindow{at, (*windowWords)(unsafe.Pointer(C.flightrec_window_shared(at)))}, nil
+	return w, nil
 }
 
-func (w nativeWindow) session() uint64 { return uint64(C.flightrec_window_session(w.at)) }
-
-func (w nativeWindow) makeRoom(active uint64) {
-	C.flightrec_window_make_room(w.at, C.uint64_t(active))
+// makeRoom makes room for an active generation of so many bytes, and returns whether the window takes it.
+func (w nativeWindow) makeRoom(number, bytes uint64) bool {
+	return C.flightrec_window_make_room(w.at, C.uint64_t(number), C.uint64_t(bytes)) != 0
 }
 
 func (w nativeWindow) add(g *C.flightrec_generation) error {
@@ -142,8 +99,6 @@ func (w nativeWindow) add(g *C.flightrec_generation) error {
 	}
 	return nil
 }
-
-func (w nativeWindow) lose() { C.flightrec_window_lose(w.at) }
 
 // end says that nothing more comes, and why; nil: it was stopped.
 func (w nativeWindow) end(why error) {
@@ -164,8 +119,8 @@ func sessionCount() uint64 { return uint64(C.flightrec_session_count()) }
 
 func generationCount() uint64 { return uint64(C.flightrec_generation_count()) }
 
-// finish makes a complete generation of what an active one has, for these windows. The memory is
-// not the active one's any more.
+// finish makes a complete generation of what an active one has, for those windows that take
+// part in it. The memory is not the active one's any more.
 func (g *generation) finish(header traceHeader, endTime uint64, windows []*window) error {
 	facts := C.flightrec_generation{
 		number:    C.uint64_t(g.number),
@@ -176,8 +131,7 @@ func (g *generation) finish(header traceHeader, endTime uint64, windows []*windo
 		frequency: C.uint64_t(g.frequency),
 		header:    *(*[headerBytes]C.uint8_t)(unsafe.Pointer(&header)),
 	}
-	segments := (*C.flightrec_segment)(unsafe.Pointer(unsafe.SliceData(g.segments)))
-	made := C.flightrec_generation_new(&facts, segments, C.size_t(len(g.segments)))
+	made := C.flightrec_generation_new(&facts, unsafe.SliceData(g.segments), C.size_t(len(g.segments)))
 	if made == nil {
 		g.free()
 		return errNoMemory
@@ -199,6 +153,10 @@ func threadNames() string {
 	return C.GoString(names)
 }
 
-func load(word *uint64) uint64 { return atomic.LoadUint64(word) }
+// What C and Go share is C's declaration, and read and written atomically.
 
-func store(word *uint64, value uint64) { atomic.StoreUint64(word, value) }
+func load(shared *C.uint64_t) uint64 { return atomic.LoadUint64((*uint64)(shared)) }
+
+func store(shared *C.uint64_t, value uint64) { atomic.StoreUint64((*uint64)(shared), value) }
+
+func add(shared *C.uint64_t, n uint64) { atomic.AddUint64((*uint64)(shared), n) }

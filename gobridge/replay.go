@@ -26,7 +26,7 @@ func openReplay(options sessionOptions, open func(*tracer) error) error {
 	if err != nil {
 		return err
 	}
-	replays.Store(t.windows[0].session(), t)
+	replays.Store(uint64(t.windows[0].at.session), t)
 	t.run()
 	return nil
 }

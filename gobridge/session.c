@@ -4,7 +4,7 @@
 
 #include "blocks.h"
 #include "generation.h"
-#include "stream_internal.h"
+#include "stream.h"
 
 /* ---- from a handle to a window */
 
@@ -107,7 +107,7 @@ int32_t flightrec_session_flush(uint64_t session, flightrec_flush *flush, int64_
     }
     flightrec_stream *stream = window->stream;
     if (flush->number == 0) {
-        flush->number = __atomic_add_fetch(&stream->words.flush_wanted, 1, __ATOMIC_SEQ_CST);
+        flush->number = __atomic_add_fetch(&stream->flush_wanted, 1, __ATOMIC_SEQ_CST);
         flightrec_stream_ask_locked(stream);
     }
     int64_t limit = limit_of(timeout_ns);
@@ -154,20 +154,12 @@ int32_t flightrec_session_hold(uint64_t session, uint64_t number,
     return fits ? FLIGHTREC_OK : fail(error, FLIGHTREC_SHORT, "more generations than capacity");
 }
 
-/* Asks Go to end the session, once. */
-static void ask_to_end_locked(flightrec_window *window) {
-    if (!window->ended && !window->words.leaving) {
-        __atomic_store_n(&window->words.leaving, 1, __ATOMIC_SEQ_CST);
-        flightrec_stream_ask_locked(window->stream);
-    }
-}
-
 int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_error *error) {
     flightrec_window *window = enter(session, error);
     if (window == NULL) {
         return FLIGHTREC_UNKNOWN;
     }
-    ask_to_end_locked(window);
+    flightrec_window_leave_locked(window);
     int64_t limit = limit_of(timeout_ns);
     for (int in_time = 1; !window->ended && in_time; ) {
         in_time = flightrec_stream_wait_locked(window->stream, limit);
@@ -182,7 +174,7 @@ int32_t flightrec_session_close(uint64_t session, flightrec_error *error) {
     if (window == NULL) {
         return FLIGHTREC_UNKNOWN;
     }
-    ask_to_end_locked(window);
+    flightrec_window_leave_locked(window);
     window->closed = 1;
     flightrec_window_evict_locked(window, window->count);
     pthread_cond_broadcast(&window->stream->changed);
@@ -193,7 +185,7 @@ int32_t flightrec_session_close(uint64_t session, flightrec_error *error) {
     return FLIGHTREC_OK;
 }
 
-static uint64_t load(const uint64_t *word) { return __atomic_load_n(word, __ATOMIC_SEQ_CST); }
+static uint64_t load(const uint64_t *shared) { return __atomic_load_n(shared, __ATOMIC_SEQ_CST); }
 
 int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *out,
                                 flightrec_error *error) {
@@ -201,21 +193,19 @@ int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *
     if (window == NULL) {
         return FLIGHTREC_UNKNOWN;
     }
-    const flightrec_stream_words *words = &window->stream->words;
-    /* The active generation becomes part of the window after it is the active one no more. */
-    uint64_t active = load(&window->words.joined) ? load(&words->active_bytes) : 0;
+    const flightrec_stream *stream = window->stream;
     *out = (flightrec_session_statistics){
-        .window_bytes = load(&window->words.kept) + active,
-        .peak_window_bytes = load(&window->words.peak),
+        .window_bytes = flightrec_window_bytes_locked(window) + window->active,
+        .peak_window_bytes = window->peak,
         .ring_bytes = window->kept,
         .generations = window->count,
-        .active_bytes = active,
-        .total_bytes = load(&words->total_bytes),
-        .total_batches = load(&words->total_batches),
-        .total_generations = load(&words->total_generations),
-        .early_advances = load(&words->early_advances),
-        .advance_bytes = load(&words->advance_bytes),
-        .overhead_bytes = load(&words->overhead_bytes),
+        .active_bytes = window->active,
+        .total_bytes = load(&stream->total_bytes),
+        .total_batches = load(&stream->total_batches),
+        .total_generations = load(&stream->total_generations),
+        .early_advances = load(&stream->early_advances),
+        .advance_bytes = load(&stream->advance_bytes),
+        .overhead_bytes = load(&stream->overhead_bytes),
         .dropped_generations = window->dropped,
         .over_ceiling_generations = window->over_ceiling,
         .deliveries = window->deliveries,

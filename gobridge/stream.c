@@ -1,4 +1,4 @@
-#include "stream_internal.h"
+#include "stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,8 +37,6 @@ void flightrec_stream_put(flightrec_stream *stream) {
     }
 }
 
-flightrec_stream_words *flightrec_stream_shared(flightrec_stream *stream) { return &stream->words; }
-
 void flightrec_stream_flushed(flightrec_stream *stream, uint64_t flush) {
     pthread_mutex_lock(&stream->mutex);
     stream->flush_done = flush;
@@ -56,7 +54,7 @@ void flightrec_stream_deaf(flightrec_stream *stream) {
  * network poller wakes reads the descriptor. Either may be late, on an idle trace or on a busy
  * scheduler; hardly ever both. */
 void flightrec_stream_ask_locked(flightrec_stream *stream) {
-    __atomic_add_fetch(&stream->words.requests, 1, __ATOMIC_SEQ_CST);
+    __atomic_add_fetch(&stream->requests, 1, __ATOMIC_SEQ_CST);
     if (stream->wake >= 0) {
         ssize_t written = write(stream->wake, "", 1); /* a full pipe has woken Go already */
         (void)written;

@@ -62,7 +62,7 @@ func (s *stream) ask() {
 // generation. It copies and never waits for a consumer.
 func (s *stream) take(chunk []byte) error {
 	s.chunks.Add(1)
-	if requests := load(&s.words.requests); requests != s.seen {
+	if requests := load(&s.at.requests); requests != s.seen {
 		s.seen = requests
 		s.ask()
 	}
@@ -84,7 +84,7 @@ func (s *stream) takeLocked(chunk []byte) error {
 		header := traceHeader(chunk)
 		s.header = &header
 		s.inBand = header.version() >= 26
-		store(&s.words.totalBytes, headerBytes)
+		add(&s.at.total_bytes, headerBytes)
 		if chunk = chunk[headerBytes:]; len(chunk) == 0 {
 			return nil
 		}
@@ -136,9 +136,6 @@ func (s *stream) takeBatchLocked(chunk []byte) error {
 			return s.broken(formatError{fmt.Sprintf("broken trace: generation %d follows generation %d", header.generation, follows), 1, header.generation})
 		}
 		s.active = &generation{number: header.generation}
-		for _, w := range s.windows {
-			store(&w.words.joined, 1)
-		}
 	}
 	g := s.active
 	if header.time != 0 && (g.minTime == 0 || header.time < g.minTime) {
@@ -148,15 +145,15 @@ func (s *stream) takeBatchLocked(chunk []byte) error {
 		g.frequency = frequency
 	}
 	g.batches++
-	store(&s.words.totalBatches, load(&s.words.totalBatches)+1)
+	add(&s.at.total_batches, 1)
 	if err := s.appendLocked(chunk); err != nil {
 		return err
 	}
-	if size := load(&s.words.advanceBytes); size != 0 && g.asked == 0 && g.written >= size {
+	if size := load(&s.at.advance_bytes); size != 0 && g.asked == 0 && g.written >= size {
 		rest := time.Duration(monotonicNow() - s.advanced)
 		if s.pace.due(g.written, rest, runtime.NumGoroutine()) {
 			g.asked = g.written
-			store(&s.words.earlyAdvances, load(&s.words.earlyAdvances)+1)
+			add(&s.at.early_advances, 1)
 			s.ask()
 		}
 	}
@@ -176,40 +173,16 @@ func nextGeneration(number uint64) uint64 {
 // appendLocked adds a chunk to the active generation, and evicts what it leaves no room for.
 func (s *stream) appendLocked(chunk []byte) error {
 	g, n := s.active, uint64(len(chunk))
-	store(&s.words.totalBytes, load(&s.words.totalBytes)+n)
+	add(&s.at.total_bytes, n)
 	wanted := false
 	for _, w := range s.windows {
-		wanted = wanted || w.fits(g.bytes+n)
+		wanted = w.makeRoom(g.number, g.bytes+n) || wanted
 	}
 	if !wanted && !g.unwanted {
 		g.unwanted = true
 		g.free()
 	}
-	if err := g.append(chunk); err != nil {
-		return err
-	}
-	store(&s.words.activeBytes, g.bytes)
-	return nil
-}
-
-// fits makes room for an active generation of so many bytes, and says whether the window takes it.
-func (w *window) fits(active uint64) bool {
-	if load(&w.words.joined) == 0 {
-		return false
-	}
-	limit := w.options.ceiling
-	total := load(&w.words.kept) + active
-	if limit != 0 && total > limit {
-		w.makeRoom(active)
-		total = load(&w.words.kept) + active
-		if total > limit && w.options.flags&optionStrict != 0 {
-			store(&w.words.joined, 0)
-			w.lose()
-			return false
-		}
-	}
-	store(&w.words.peak, max(load(&w.words.peak), total))
-	return true
+	return g.append(chunk)
 }
 
 // endGenerationLocked completes the active generation.
@@ -224,16 +197,8 @@ func (s *stream) endGenerationLocked() error {
 		s.pace.learn(g.overhead())
 		s.setPaceLocked()
 	}
-	store(&s.words.activeBytes, 0)
-	var takers []*window
-	for _, w := range s.windows {
-		if load(&w.words.joined) != 0 {
-			takers = append(takers, w)
-		}
-	}
-	err := g.finish(*s.header, runtime_traceClockNow(), takers)
-	store(&s.words.totalGenerations, load(&s.words.totalGenerations)+1)
-	return err
+	add(&s.at.total_generations, 1)
+	return g.finish(*s.header, runtime_traceClockNow(), s.windows)
 }
 
 // addLocked lets a window take part, from the next generation on.
@@ -251,7 +216,6 @@ func (s *stream) removeLocked(w *window, why error) {
 		}
 	}
 	s.windows = rest
-	store(&w.words.joined, 0)
 	w.end(why)
 	w.put()
 	s.setPaceLocked()
@@ -261,12 +225,12 @@ func (s *stream) removeLocked(w *window, why error) {
 func (s *stream) setPaceLocked() {
 	s.pace.maxBytes, s.pace.ceiling = 0, 0
 	for _, w := range s.windows {
-		if size := w.options.maxBytes; size != 0 && (s.pace.maxBytes == 0 || size < s.pace.maxBytes) {
-			s.pace.maxBytes, s.pace.ceiling = size, paceCeiling(size, w.options.ceiling)
+		if size := uint64(w.options.max_bytes); size != 0 && (s.pace.maxBytes == 0 || size < s.pace.maxBytes) {
+			s.pace.maxBytes, s.pace.ceiling = size, paceCeiling(size, uint64(w.options.ceiling))
 		}
 	}
-	store(&s.words.advanceBytes, s.pace.size())
-	store(&s.words.overheadBytes, s.pace.overhead)
+	store(&s.at.advance_bytes, s.pace.size())
+	store(&s.at.overhead_bytes, s.pace.overhead)
 }
 
 // finishLocked ends all windows: what comes afterwards is thrown away.
@@ -281,7 +245,6 @@ func (s *stream) finishLocked(err error) {
 	if s.active != nil {
 		s.active.free()
 		s.active = nil
-		store(&s.words.activeBytes, 0)
 	}
 	s.err = err
 	for _, w := range s.windows {

@@ -103,9 +103,9 @@ func TestStreamRefuses(t *testing.T) {
 			if !strings.Contains(format.text, test.text) || format.offset != test.offset {
 				t.Errorf("got %q at %d, want %q at %d", format.text, format.offset, test.text, test.offset)
 			}
-			before := load(&tr.words.totalBytes)
+			before := load(&tr.at.total_bytes)
 			write(t, tr, good[0])
-			if load(&tr.words.totalBytes) != before {
+			if load(&tr.at.total_bytes) != before {
 				t.Error("what comes after an error is still taken")
 			}
 			tr.finish(errors.New("later"))
@@ -123,11 +123,11 @@ func TestOldTraceEndsWithItsLastGeneration(t *testing.T) {
 		chunks := wholeGeneration(n, 10)
 		write(t, tr, chunks[0], chunks[1])
 	}
-	if n := load(&tr.words.totalGenerations); n != 1 {
+	if n := load(&tr.at.total_generations); n != 1 {
 		t.Errorf("%d generations are complete before the end", n)
 	}
 	tr.finish(nil)
-	if n := load(&tr.words.totalGenerations); n != 2 {
+	if n := load(&tr.at.total_generations); n != 2 {
 		t.Errorf("%d generations are complete after the end", n)
 	}
 }
@@ -138,12 +138,12 @@ func TestWindowKeepsTheCeiling(t *testing.T) {
 	for n := uint64(1); n <= 100; n++ {
 		for _, chunk := range wholeGeneration(n, 60<<10) {
 			write(t, tr, chunk)
-			if all := load(&w.words.kept) + load(&tr.words.activeBytes); all > 1<<20 {
+			if all := w.at.kept + w.at.active; all > 1<<20 {
 				t.Fatalf("%d bytes", all)
 			}
 		}
 	}
-	if peak := load(&w.words.peak); peak > 1<<20 || peak < 900<<10 {
+	if peak := w.at.peak; peak > 1<<20 || peak < 900<<10 {
 		t.Errorf("peak %d", peak)
 	}
 }
@@ -161,11 +161,11 @@ func oneAndAHuge(t *testing.T, tr *tracer) {
 func TestNewestCompleteGenerationStays(t *testing.T) {
 	tr, w, _ := replayed(t, sessionOptions{ceiling: 1 << 20})
 	oneAndAHuge(t, tr)
-	if kept := load(&w.words.kept); kept < 60<<10 {
+	if kept := w.at.kept; kept < 60<<10 {
 		t.Errorf("%d bytes are kept beside a huge active generation", kept)
 	}
 	write(t, tr, endOfGeneration)
-	if kept := load(&w.words.kept); kept < 28*60<<10 || kept > 29*60<<10 {
+	if kept := w.at.kept; kept < 28*60<<10 || kept > 29*60<<10 {
 		t.Errorf("%d bytes are kept after a huge generation", kept)
 	}
 }
@@ -173,55 +173,55 @@ func TestNewestCompleteGenerationStays(t *testing.T) {
 func TestStrictWindowLosesWhatDoesNotFit(t *testing.T) {
 	tr, w, _ := replayed(t, sessionOptions{ceiling: 1 << 20, flags: optionStrict})
 	oneAndAHuge(t, tr)
-	if all := load(&w.words.kept) + load(&tr.words.activeBytes); all != 0 {
+	if all := w.at.kept + w.at.active; all != 0 {
 		t.Errorf("%d bytes of a generation that is lost", all)
 	}
 	write(t, tr, endOfGeneration)
 	write(t, tr, wholeGeneration(3, 60<<10)...)
-	if kept := load(&w.words.kept); kept < 60<<10 {
+	if kept := w.at.kept; kept < 60<<10 {
 		t.Error("the generation after one that was lost is not kept")
 	}
-	if peak := load(&w.words.peak); peak > 1<<20 {
+	if peak := w.at.peak; peak > 1<<20 {
 		t.Errorf("peak %d", peak)
 	}
 }
 
 func TestEarlyEndIsAskedForOnce(t *testing.T) {
-	tr, _, _ := replayed(t, sessionOptions{maxBytes: 1})
+	tr, _, _ := replayed(t, sessionOptions{max_bytes: 1})
 	write(t, tr, []byte(newHeader), testBatch(1, 1, -1, testFrequency(5)))
 	full := make([]byte, 60<<10)
 	for range 4 {
 		write(t, tr, testBatch(1, 1, -1, full))
 	}
-	if n := load(&tr.words.earlyAdvances); n != 0 {
+	if n := load(&tr.at.early_advances); n != 0 {
 		t.Errorf("asked %d times before the size", n)
 	}
 	for range 4 {
 		write(t, tr, testBatch(1, 1, -1, full))
 	}
-	if n := load(&tr.words.earlyAdvances); n != 1 {
+	if n := load(&tr.at.early_advances); n != 1 {
 		t.Errorf("asked %d times at the size", n)
 	}
 	write(t, tr, endOfGeneration)
-	if n := load(&tr.words.overheadBytes); n < 3*60<<10 || n > 4*60<<10 {
+	if n := load(&tr.at.overhead_bytes); n < 3*60<<10 || n > 4*60<<10 {
 		t.Errorf("an overhead of %d bytes", n)
 	}
 }
 
 func TestTheSmallestWindowSetsThePace(t *testing.T) {
-	tr, w, _ := replayed(t, sessionOptions{maxBytes: 10 * mib})
+	tr, w, _ := replayed(t, sessionOptions{max_bytes: 10 * mib})
 	tr.mu.Lock()
-	session, err := tr.addSession(sessionOptions{maxBytes: 5 * mib})
+	session, err := tr.addSession(sessionOptions{max_bytes: 5 * mib})
 	tr.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
 	}
-	if size := load(&tr.words.advanceBytes); size != 1*mib {
+	if size := load(&tr.at.advance_bytes); size != 1*mib {
 		t.Errorf("generations of %d bytes", size)
 	}
-	store(&tr.windows[1].words.leaving, 1)
+	store(&tr.windows[1].at.leaving, 1)
 	tr.ask()
-	within(t, "the second session leaves", func() bool { return load(&tr.words.advanceBytes) == 2*mib })
+	within(t, "the second session leaves", func() bool { return load(&tr.at.advance_bytes) == 2*mib })
 	closeSession(session)
 	if tr.mu.Lock(); len(tr.windows) != 1 || tr.windows[0] != w {
 		t.Error("the first session is not what is left")

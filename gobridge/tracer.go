@@ -131,12 +131,16 @@ func descriptor(file *os.File) int {
 
 // addSession opens a session on the stream: it takes part from the next generation on. mu is held.
 func (t *tracer) addSession(options sessionOptions) (session uint64, err error) {
-	native, err := newNativeWindow(t.nativeStream, options)
+	active := uint64(0)
+	if t.active != nil {
+		active = t.active.number
+	}
+	native, err := newNativeWindow(t.nativeStream, options, active)
 	if err != nil {
 		return 0, err
 	}
 	t.addLocked(&window{nativeWindow: native, options: options})
-	return native.session(), nil
+	return uint64(native.at.session), nil
 }
 
 // discard gives everything back that a tracer has which does not run.
@@ -281,10 +285,10 @@ func (t *tracer) control() {
 // sessions that were to end.
 func (t *tracer) serve() {
 	t.mu.Lock()
-	flush := load(&t.words.flushWanted)
+	flush := load(&t.at.flush_wanted)
 	var leaving []*window
 	for _, w := range t.windows {
-		if load(&w.words.leaving) != 0 {
+		if load(&w.at.leaving) != 0 {
 			leaving = append(leaving, w)
 		}
 	}

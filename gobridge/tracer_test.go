@@ -5,14 +5,13 @@ import (
 	"io"
 	"runtime/trace"
 	"sync"
-	"sync/atomic"
 	"testing"
 )
 
 // opened opens a session of the real tracer and returns that, with the session's handle.
 func opened(t *testing.T) (*tracer, uint64) {
 	t.Helper()
-	session, err := openSession(sessionOptions{maxBytes: 10 * mib, ceiling: 12 * mib})
+	session, err := openSession(sessionOptions{max_bytes: 10 * mib, ceiling: 12 * mib})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -22,15 +21,15 @@ func opened(t *testing.T) (*tracer, uint64) {
 // flush does what session.c does, and waits.
 func flush(t *testing.T, tr *tracer) {
 	t.Helper()
-	before := load(&tr.words.totalGenerations)
-	atomic.AddUint64(&tr.words.flushWanted, 1)
+	before := load(&tr.at.total_generations)
+	add(&tr.at.flush_wanted, 1)
 	tr.ask()
 	within(t, "a flush completes a generation", func() bool {
 		select {
 		case <-tr.retired:
 			return true
 		default:
-			return load(&tr.words.totalGenerations) > before
+			return load(&tr.at.total_generations) > before
 		}
 	})
 }
@@ -89,7 +88,7 @@ func TestSessionsComeAndGoAtOnce(t *testing.T) {
 		go func() {
 			defer all.Done()
 			for range 40 {
-				session, err := openSession(sessionOptions{maxBytes: mib, ceiling: 5 * mib})
+				session, err := openSession(sessionOptions{max_bytes: mib, ceiling: 5 * mib})
 				if err != nil {
 					t.Error(err)
 					return

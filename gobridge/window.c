@@ -3,7 +3,7 @@
 
 #include "blocks.h"
 #include "generation.h"
-#include "stream_internal.h"
+#include "stream.h"
 
 /* Makes room for count pointers in a list. Returns 0, or -1 if there is no memory. */
 static int reserve(const flightrec_generation ***list, size_t *capacity, size_t count) {
@@ -20,7 +20,8 @@ static int reserve(const flightrec_generation ***list, size_t *capacity, size_t 
     return 0;
 }
 
-flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceiling, int strict) {
+flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceiling, int strict,
+                                       uint64_t active) {
     flightrec_window *window = calloc(1, sizeof *window);
     if (window == NULL) {
         return NULL;
@@ -29,14 +30,11 @@ flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceilin
     window->references = 1;
     window->ceiling = ceiling;
     window->strict = strict;
+    window->outside = active;
     __atomic_add_fetch(&stream->references, 1, __ATOMIC_RELAXED);
     flightrec_session_register(window);
     return window;
 }
-
-uint64_t flightrec_window_session(flightrec_window *window) { return window->session; }
-
-flightrec_window_words *flightrec_window_shared(flightrec_window *window) { return &window->words; }
 
 void flightrec_window_put(flightrec_window *window) {
     if (__atomic_sub_fetch(&window->references, 1, __ATOMIC_ACQ_REL) != 0) {
@@ -54,13 +52,8 @@ void flightrec_window_put(flightrec_window *window) {
 
 /* ---- the ring */
 
-/* What the window has beside the active generation. */
-static uint64_t bytes_locked(const flightrec_window *window) {
+uint64_t flightrec_window_bytes_locked(const flightrec_window *window) {
     return window->kept + window->taken_evicted + window->elsewhere;
-}
-
-static void publish_locked(flightrec_window *window) {
-    __atomic_store_n(&window->words.kept, bytes_locked(window), __ATOMIC_SEQ_CST);
 }
 
 /* Takes the oldest generation out of the ring. */
@@ -92,32 +85,42 @@ void flightrec_window_evict_locked(flightrec_window *window, size_t count) {
     while (count-- > 0) {
         shift_locked(window);
     }
-    publish_locked(window);
 }
 
-static int exceeds_locked(const flightrec_window *window, uint64_t active) {
-    return window->ceiling != 0 && bytes_locked(window) + active > window->ceiling;
-}
-
-static void make_room_locked(flightrec_window *window, uint64_t active) {
+/* Gives the active generation its bytes, and evicts what they leave no room for. Returns whether they
+ * fit. */
+static int make_room_locked(flightrec_window *window, uint64_t active) {
     size_t least = window->strict ? 0 : 1;
-    while (window->count > least && exceeds_locked(window, active)) {
+    int fits;
+    while (!(fits = window->ceiling == 0 ||
+                    flightrec_window_bytes_locked(window) + active <= window->ceiling) &&
+           window->count > least) {
         window->dropped += window->waiting == window->count;
         shift_locked(window);
     }
-    publish_locked(window);
+    window->active = fits || !window->strict ? active : 0;
+    return fits;
 }
 
-void flightrec_window_make_room(flightrec_window *window, uint64_t active) {
+int flightrec_window_make_room(flightrec_window *window, uint64_t number, uint64_t bytes) {
     pthread_mutex_lock(&window->stream->mutex);
-    make_room_locked(window, active);
+    if (number != window->outside && !make_room_locked(window, bytes) && window->strict) {
+        window->outside = number;
+        window->dropped++;
+    }
+    int takes_part = number != window->outside;
+    uint64_t all = flightrec_window_bytes_locked(window) + window->active;
+    if (all > window->peak) {
+        window->peak = all;
+    }
     pthread_mutex_unlock(&window->stream->mutex);
+    return takes_part;
 }
 
 int flightrec_window_add(flightrec_window *window, const flightrec_generation *generation) {
     int failed = 0;
     pthread_mutex_lock(&window->stream->mutex);
-    if (!window->closed) {
+    if (!window->closed && generation->number != window->outside) {
         if (window->first > 0) {
             memmove(window->generations, window->generations + window->first,
                     window->count * sizeof *window->generations);
@@ -130,8 +133,7 @@ int flightrec_window_add(flightrec_window *window, const flightrec_generation *g
             window->waiting++;
             window->added++;
             window->kept += generation->bytes;
-            make_room_locked(window, 0);
-            window->over_ceiling += exceeds_locked(window, 0);
+            window->over_ceiling += !make_room_locked(window, 0);
         }
     }
     pthread_mutex_unlock(&window->stream->mutex);
@@ -139,17 +141,12 @@ int flightrec_window_add(flightrec_window *window, const flightrec_generation *g
     return failed;
 }
 
-void flightrec_window_lose(flightrec_window *window) {
-    pthread_mutex_lock(&window->stream->mutex);
-    window->dropped++;
-    pthread_mutex_unlock(&window->stream->mutex);
-}
-
 static void end_locked(flightrec_window *window, int32_t status, const flightrec_error *why) {
     if (window->ended) {
         return;
     }
     window->ended = 1;
+    window->active = 0;
     window->status = status;
     if (why != NULL) {
         window->why = *why;
@@ -192,13 +189,19 @@ int32_t flightrec_window_outcome_locked(const flightrec_window *window, flightre
     return window->status;
 }
 
-/* Ends a session from this side, which Go then is told of. */
+void flightrec_window_leave_locked(flightrec_window *window) {
+    if (!window->ended && !window->leaving) {
+        __atomic_store_n(&window->leaving, 1, __ATOMIC_SEQ_CST);
+        flightrec_stream_ask_locked(window->stream);
+    }
+}
+
+/* Ends a session from this side. */
 static void refuse_locked(flightrec_window *window, int32_t status, const char *text) {
     flightrec_error why = {.offset = -1};
     strncpy(why.text, text, sizeof why.text - 1);
+    flightrec_window_leave_locked(window);
     end_locked(window, status, &why);
-    __atomic_store_n(&window->words.leaving, 1, __ATOMIC_SEQ_CST);
-    flightrec_stream_ask_locked(window->stream);
 }
 
 int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_consumer consumer,

@@ -29,7 +29,7 @@ package gobridge
 
 // RecordForTest begins to record.
 func RecordForTest() {
-	if _, err := openSession(sessionOptions{ceiling: 64 << 20, maxBytes: 10 << 20}); err != nil {
+	if _, err := openSession(sessionOptions{ceiling: 64 << 20, max_bytes: 10 << 20}); err != nil {
 		panic(err)
 	}
 }

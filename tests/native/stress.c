@@ -36,7 +36,6 @@ static void *write_generations(void *argument) {
     round_state *state = argument;
     unsigned seed = 1;
     int ended[WINDOWS] = {0};
-    flightrec_stream_words *words = flightrec_stream_shared(state->stream);
     for (uint64_t number = 1; number < 400; number++) {
         size_t blocks = 1 + next_random(&seed) % 3;
         flightrec_segment segments[3];
@@ -49,21 +48,20 @@ static void *write_generations(void *argument) {
             bytes += used;
             for (int w = 0; w < WINDOWS; w++) {
                 if (!ended[w]) {
-                    flightrec_window_make_room(state->windows[w], bytes);
+                    flightrec_window_make_room(state->windows[w], number, bytes);
                 }
             }
         }
         flightrec_generation facts = {
             .number = number, .bytes = bytes, .batches = 1, .min_time = number, .frequency = 1};
         flightrec_generation *made = flightrec_generation_new(&facts, segments, blocks);
-        uint64_t wanted = __atomic_load_n(&words->flush_wanted, __ATOMIC_SEQ_CST);
+        uint64_t wanted = __atomic_load_n(&state->stream->flush_wanted, __ATOMIC_SEQ_CST);
         for (int w = 0; w < WINDOWS; w++) {
             if (ended[w]) {
                 continue;
             }
             flightrec_window_add(state->windows[w], made);
-            flightrec_window_words *own = flightrec_window_shared(state->windows[w]);
-            if (__atomic_load_n(&own->leaving, __ATOMIC_SEQ_CST)) {
+            if (__atomic_load_n(&state->windows[w]->leaving, __ATOMIC_SEQ_CST)) {
                 flightrec_window_end(state->windows[w], FLIGHTREC_OK, NULL);
                 ended[w] = 1;
             }
@@ -173,8 +171,8 @@ int main(int argc, char **argv) {
         pthread_t writer, consumers[WINDOWS], callers[WINDOWS * HOLDERS];
         caller selves[WINDOWS * HOLDERS], takers[WINDOWS];
         for (int w = 0; w < WINDOWS; w++) {
-            state.windows[w] = flightrec_window_new(state.stream, 1 << 20, w == 1);
-            state.sessions[w] = flightrec_window_session(state.windows[w]);
+            state.windows[w] = flightrec_window_new(state.stream, 1 << 20, w == 1, 0);
+            state.sessions[w] = state.windows[w]->session;
             takers[w] = (caller){&state, state.sessions[w], 0};
             pthread_create(&consumers[w], NULL, deliver, &takers[w]);
         }
