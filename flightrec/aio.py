@@ -65,7 +65,7 @@ async def snapshot(
     """Take a snapshot while the event loop goes on.
 
     The parameters and errors are those of :meth:`flightrec.FlightRecorder.snapshot`. When it is
-    cancelled, the snapshot is let go of as soon as it is there.
+    cancelled, the snapshot is released as soon as it has been taken.
     """
     return await in_thread(
         lambda: recorder.snapshot(last=last, flush=flush, timeout=timeout),

@@ -100,10 +100,10 @@ class SnapshotDirectory:
 
     :param path: the folder; it is made if need be.
     :param max_files: how many snapshots there may be.
-    :param max_bytes: how many bytes they may have together, with their metadata.
+    :param max_bytes: how many bytes they may take together, including their metadata.
     :param min_interval: seconds between any two snapshots.
     :param per_rule: seconds between two snapshots of the same rule.
-    :param arguments: whether the program's arguments stand in the metadata.
+    :param arguments: whether the metadata contains the program's arguments.
     :raises ValueError: a limit that is not positive.
     :raises OSError: the folder cannot be made or written to.
     """
@@ -121,7 +121,7 @@ class SnapshotDirectory:
         if max_files < 1 or max_bytes < 1:
             raise ValueError("max_files and max_bytes must be at least 1")
         if not (min_interval >= 0 and per_rule >= 0):
-            raise ValueError("min_interval and per_rule are seconds, and cannot be below 0")
+            raise ValueError("min_interval and per_rule are seconds, and must not be negative")
         self.path = Path(path).absolute()  # the program may change its working folder
         self.max_files = max_files
         self.max_bytes = max_bytes
@@ -142,7 +142,7 @@ class SnapshotDirectory:
         return tuple(kept.path for kept in self._kept())
 
     def suppressed(self) -> dict[str, dict[str, int]]:
-        """Return how many snapshots each rule did not get, by the limit that was in the way."""
+        """Return how many snapshots each rule did not get, by the limit that prevented it."""
         with self._locked():
             suppressed: dict[str, dict[str, int]] = self._read_state()["suppressed"]
             return suppressed

@@ -71,7 +71,7 @@ class EmptySnapshotError(FlightRecorderError):
 
 
 class StreamOverrunError(FlightRecorderError):
-    """A pipe or file object took a stream's trace too slowly: the trace ends before what it missed.
+    """A pipe or file object took a stream's trace too slowly: the trace ends where the gap begins.
 
     :ivar missed: how many generations were missed when that was noticed.
     """

@@ -41,7 +41,7 @@ class PythonStorage:
             )
             finished = parse_generation(data, each)
             if self._ring and not wire.follows(self._ring[-1].number, number):
-                self._ring = ()  # one is missing, lost to the ceiling: a trace has no gaps
+                self._ring = ()  # one was evicted before it came: a trace has no gaps
             self._ring = self._retention.apply(self._ring, finished, now_ns=finished.end_ns)
         if self._ceiling:
             # Room for the active generation, which the bridge has.

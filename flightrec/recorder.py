@@ -103,8 +103,8 @@ class FlightRecorder(Steering):
         times this, or 5 MiB if that is more. The newest complete generation always stays: if it
         does not fit, as with very many goroutines, the window exceeds its ceiling, and
         :meth:`stats` says by how much.
-    :param strict: never exceed that ceiling: a generation that does not fit is lost, and counted in
-        :meth:`stats`; a snapshot may then find nothing.
+    :param strict: never exceed that ceiling: a generation that does not fit is dropped and
+        counted in :meth:`stats`; a snapshot may then find nothing.
     :param experiments: ``("allocfree",)`` records the runtime's AllocFree experiment as well
         (every allocation and free; Go 1.23 and later). While :meth:`start` runs, GODEBUG is changed
         in the process's environment to switch it on.

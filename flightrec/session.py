@@ -38,8 +38,8 @@ class Session:
         self._cdll = library.cdll
         # The bridge writes the handle here, so that it has an owner at every moment.
         self._handle = ctypes.c_uint64()
-        lost = weakref.finalize(self, _close, library.cdll, self._handle)
-        lost.atexit = False
+        finalizer = weakref.finalize(self, _close, library.cdll, self._handle)
+        finalizer.atexit = False
 
     def open(self, *, max_bytes: int, ceiling: int, flags: Option) -> None:
         """Begin to record; see ``flightrec_session_open``. Sizes in bytes, 0 for none.
@@ -52,15 +52,15 @@ class Session:
             self._handle,
         )
 
-    def _call(self, name: str, *arguments: Any) -> None:
+    def _call(self, name: str, *arguments: Any, but: Status = Status.OK) -> int:
+        """Call a function; return its status, which is OK or ``but``. Raise for all others."""
         error = abi.Error()
-        if status := getattr(self._cdll, name)(self._handle, *arguments, error):
-            raise self._error(name, status, error)
-
-    def _error(self, name: str, status: int, error: abi.Error) -> FlightRecorderError:
+        status = int(getattr(self._cdll, name)(self._handle, *arguments, error))
         if status == Status.UNKNOWN:
-            return NotEnabledError("the recording has ended")
-        return error_for(name, status, error)
+            raise NotEnabledError("the recording has ended")
+        if status not in (Status.OK, but):
+            raise error_for(name, status, error)
+        return status
 
     def deliver(self, consumer: Any) -> FlightRecorderError | None:
         """Call the consumer with what comes, until the session has ended; return why it did.
@@ -89,15 +89,11 @@ class Session:
         capacity = _MANY
         while True:
             hold = NativeHold(self._cdll, capacity)
-            count, error = ctypes.c_size_t(), abi.Error()
-            status = self._cdll.flightrec_session_hold(
-                self._handle, number, hold.references, capacity, count, error
-            )
-            if status == Status.OK:
+            count = ctypes.c_size_t()
+            arguments = number, hold.references, capacity, count
+            if self._call("flightrec_session_hold", *arguments, but=Status.SHORT) == Status.OK:
                 hold.count = count.value
                 return hold
-            if status != Status.SHORT:
-                raise self._error("flightrec_session_hold", status, error)
             capacity = count.value + _MANY
 
     def hold_one(self, number: int) -> NativeHold | None:
@@ -136,15 +132,10 @@ class Session:
             left = -1 if until is None else max(0, until - time.monotonic_ns())
             # Between two short waits Python runs signal handlers, on the main thread.
             shortly = _LOOK_UP_NS if on_main and not 0 <= left < _LOOK_UP_NS else left
-            error = abi.Error()
-            status = getattr(self._cdll, name)(self._handle, *arguments, shortly, error)
-            if status == Status.TIMEOUT and shortly != left:
-                continue
-            if status == Status.TIMEOUT:
+            if self._call(name, *arguments, shortly, but=Status.TIMEOUT) == Status.OK:
+                return
+            if shortly == left:
                 raise TimeoutError(f"the Go runtime did not {verb} within {timeout} s")
-            if status:
-                raise self._error(name, status, error)
-            return
 
     def close(self) -> None:
         """End the session and empty its window, without waiting. May be called again."""

@@ -140,9 +140,9 @@ class FileSink:
         """
         if missed and self._begun:
             raise StreamOverrunError(
-                f"the file took the trace too slowly: it ends before {missed} missing generations, "
-                "for a trace has no gaps. Read it faster, use a larger buffer_bytes, or write to a "
-                "path, where a new file begins after a gap.",
+                f"the trace was read too slowly: it ends before {missed} missing generations, "
+                "because a trace cannot have gaps. Read it faster, use a larger buffer_bytes, or "
+                "write to a path, where a new file begins after a gap.",
                 missed=missed,
             )
         if not self._begun:

@@ -49,10 +49,10 @@ class Steering:
         :param to: the folder, or a :class:`SnapshotDirectory` with limits of your own.
         :param name: what the rule is called in file names, metadata and :meth:`rules`; by default
             its text.
-        :param tail: how long recording goes on after it fired, in seconds: the snapshot then has
+        :param tail: how many seconds to keep recording after it fired: the snapshot then shows
             what followed.
         :param last: how much of the window before that is saved, in seconds; all by default.
-        :param arm_after: the rule is silent until the window reaches back so many seconds; by
+        :param arm_after: the rule does not fire until the window reaches back so many seconds; by
             default ``min_age``, or as much as the size allows. Rules about the program's end are
             always armed.
         :param wait: whether the thread of your program that it fires on (a request's, a watched
@@ -92,7 +92,7 @@ class Steering:
         engine_of(cast("FlightRecorder", self)).remove(name)
 
     def rules(self) -> tuple[RuleStatus, ...]:
-        """Return what each rule has come to: whether it is armed, and why it did not fire."""
+        """Return the status of each rule: whether it is armed, and why it did or did not fire."""
         from flightrec.rules.attach import rules
 
         return rules(cast("FlightRecorder", self))
@@ -110,13 +110,13 @@ class Steering:
         """Watch blocks of code, as a context manager or a decorator of functions, sync and async.
 
         Each block is a task of that name in the Go trace, so the Go work that it starts belongs to
-        it. Calls with the same arguments return the same object: it may stand inside a loop.
+        it. Calls with the same arguments return the same object: it can be used in a loop.
 
         :param to: the folder for snapshots, or a :class:`SnapshotDirectory`.
         :param name: of the kind of work; in the trace, and in the rule.
         :param slower_than: save a snapshot when a block took longer than so many seconds.
         :param while_running: save it as soon as a block has taken that long, while it still runs:
-            for what may hang. Works also while the Go runtime is stuck.
+            for blocks that may hang. Works while the Go runtime is stuck, too.
         :param on_exception: save one when a block raises: any ``Exception``, or those of these
             types.
         :param options: further ones of :meth:`when`: tail, last, arm_after, on_saved….
@@ -139,8 +139,8 @@ class Steering:
     def listen(self, *, program: str | None = None) -> ControlServer:
         """Let ``flightrec ps``, ``stat``, ``dump`` and ``rule`` reach this recorder.
 
-        Only processes of this user, and root, get an answer. What is returned stops listening with
-        its ``close``, or as a context manager; and so does the end of the process.
+        Only processes of this user, and root, get an answer. It listens until the ``close`` of what
+        is returned (also a context manager), or the end of the process.
 
         :param program: what ``flightrec ps`` shows; by default the command line.
         :raises FlightRecorderError: another recorder of this process listens, or the folder for

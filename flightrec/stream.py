@@ -48,7 +48,7 @@ class StreamStats:
     active: bool = False  #: it was not stopped, and has not ended for an error
     written_bytes: int = 0  #: of whole generations, without the headers
     written_generations: int = 0
-    missed_generations: int = 0  #: lost because the file took them too slowly
+    missed_generations: int = 0  #: dropped because the file took them too slowly
     buffered_bytes: int = 0  #: what waits to be written, and the active generation
 
 

@@ -127,7 +127,7 @@ class Toolchain:
         how = _INSTALL_C_COMPILER.get(sys.platform, "install a C compiler")
         raise ToolchainError(
             f"there is no C compiler: Go calls `{self.cc}` to build a shared library, and that is "
-            f"not on PATH. To mend it, {how}, or set CC."
+            f"not on PATH. To fix this, {how}, or set CC."
         )
 
 

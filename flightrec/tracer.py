@@ -26,9 +26,9 @@ class Tracer:
 
     :param runtime: from :func:`flightrec.load`; by default what that returns.
     :param experiments: ``("allocfree",)``; see :class:`flightrec.FlightRecorder`.
-    :param buffer_bytes: what a stream may keep in memory for a file that takes it too slowly. Like
-        a recorder's window it stays below 1.25 times this. What then does not fit is lost, in whole
-        generations, the oldest first, and counted.
+    :param buffer_bytes: how much a stream may keep in memory until the file has taken it. Like a
+        recorder's window it stays below 1.25 times this. Beyond that the oldest generations are
+        dropped, and counted.
     :raises ValueError: an unknown experiment, or a size that is not positive.
     """
 

@@ -27,7 +27,7 @@ _JOIN = 1.0
 class WorkloadHandle:
     """A workload that was started. Any thread may use it.
 
-    Waits wake for Ctrl-C at once. A handle that is thrown away leaves its workload running.
+    Ctrl-C ends waits at once. Dropping a handle does not stop its workload.
     """
 
     def __init__(self, name: str, workloads: Workloads, number: int) -> None:
@@ -73,13 +73,13 @@ class WorkloadHandle:
         """Wait, and return what the Go function returned, as ``json.loads`` reads it.
 
         :param timeout: in seconds.
-        :raises TimeoutError: it is not done after that time; it goes on.
+        :raises TimeoutError: it takes longer; it goes on.
         :raises WorkloadPanicError: it panicked.
         :raises WorkloadError: it returned an error, or was cancelled and said so by one; or its
             result cannot be read in Python (a number with too many digits, say).
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"workload {self._name!r} is not done after {timeout} s")
+            raise TimeoutError(f"workload {self._name!r} did not finish within {timeout} s")
         if self._answer is None:
             raise self._failure or FlightRecorderError(f"workload {self._name!r} has no result")
         if self._decoded is None:
@@ -233,7 +233,7 @@ class Workloads:
         """
         if self._closed and threading.current_thread() is threading.main_thread():
             raise FlightRecorderError(
-                "the interpreter is ending, and workloads are not waited for any more. An atexit "
+                "the interpreter is shutting down and no longer waits for workloads. An atexit "
                 "function that uses them must be registered after flightrec.load()."
             )
 

@@ -184,7 +184,7 @@ func (shape arguments) unknown(name string) error {
 	}
 	switch near := nearest(name, names); {
 	case len(names) == 0:
-		return fmt.Errorf("there is no argument %s, nor any other", name)
+		return fmt.Errorf("there is no argument %s: the workload takes none", name)
 	case near != "":
 		return fmt.Errorf("there is no argument %s; did you mean %s? There is %s", name, near, strings.Join(names, ", "))
 	default:

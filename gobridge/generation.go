@@ -9,7 +9,7 @@ type generation struct {
 	minTime   uint64 // smallest batch time, trace clock units; 0 before the first
 	frequency uint64 // trace clock units per second; 0 until its event was seen
 	asked     uint64 // how many bytes were written when its early end was asked for; 0 if it was not
-	unwanted  bool   // no window wants it: what it had is gone
+	unwanted  bool   // no window wants it, so its memory is freed
 	segments  []segment
 }
 

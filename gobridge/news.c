@@ -1,55 +1,44 @@
 #include "news.h"
 
-#include <errno.h>
 #include <pthread.h>
-#include <time.h>
+
+#include "wait.h"
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t filled = PTHREAD_COND_INITIALIZER;
+static pthread_cond_t filled;
 
-static int64_t deadline_after(int64_t timeout_ns) {
-    struct timespec now;
-    if (timeout_ns < 0) return -1;
-    clock_gettime(CLOCK_REALTIME, &now);
-    int64_t now_ns = (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-    return timeout_ns > INT64_MAX - now_ns ? INT64_MAX : now_ns + timeout_ns;
-}
-/* Returns 0 once the deadline has passed; there is none below 0. */
-static int wait_filled(int64_t deadline) {
-    if (deadline < 0) return pthread_cond_wait(&filled, &lock) == 0;
-    struct timespec until = {.tv_sec = deadline / 1000000000, .tv_nsec = deadline % 1000000000};
-    return pthread_cond_timedwait(&filled, &lock, &until) != ETIMEDOUT;
-}
+/* Before the Go runtime starts, which may put news in. */
+__attribute__((constructor(101))) static void init(void) { flightrec_wait_init(&filled); }
 
 #define CAPACITY 256
 
 static flightrec_news queue[CAPACITY];
 static size_t first, count;
-static uint64_t dropped, wakes;
+static uint64_t dropped_count, wakes;
 
 int flightrec_news_put(const flightrec_news *news) {
     pthread_mutex_lock(&lock);
-    int taken = count < CAPACITY;
-    if (taken) {
+    int fits = count < CAPACITY;
+    if (fits) {
         queue[(first + count) % CAPACITY] = *news;
         count++;
         pthread_cond_broadcast(&filled);
     } else {
-        dropped++;
+        dropped_count++;
     }
     pthread_mutex_unlock(&lock);
-    return taken;
+    return fits;
 }
 
-int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *lost) {
-    int64_t deadline = deadline_after(timeout_ns);
+int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *dropped) {
+    int64_t limit = flightrec_wait_limit(timeout_ns);
     int32_t status = FLIGHTREC_OK;
     pthread_mutex_lock(&lock);
     uint64_t before = wakes;
     while (count == 0 && status == FLIGHTREC_OK) {
         if (wakes != before) {
             status = FLIGHTREC_ENDED;
-        } else if (!wait_filled(deadline) && count == 0) {
+        } else if (!flightrec_wait(&filled, &lock, limit) && count == 0) {
             status = FLIGHTREC_TIMEOUT;
         }
     }
@@ -58,7 +47,7 @@ int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *
         first = (first + 1) % CAPACITY;
         count--;
     }
-    *lost = dropped;
+    *dropped = dropped_count;
     pthread_mutex_unlock(&lock);
     return status;
 }

@@ -15,7 +15,7 @@ import (
 //   - a task, where Python knows at its beginning that it may not nest (regionTask);
 //   - first the one, and from the moment when an outer region ends before it, the other.
 //
-// One that is left on another thread cannot end there; it ends when its own thread next begins or
+// One that is exited on another thread cannot end there; it ends when its own thread next begins or
 // ends a region.
 var regions = registry[*region]{}
 
@@ -27,7 +27,7 @@ type region struct {
 	// Below: on.mu, where there is a thread.
 	asRegion *trace.Region
 	asTask   *trace.Task
-	left     bool
+	exited   bool
 }
 
 // A thread is one of Python's, and the regions of runtime/trace that are open on it, outermost
@@ -88,7 +88,7 @@ func endRegion(number, onThread uint64) bool {
 	}
 	r.on.mu.Lock()
 	defer r.on.mu.Unlock()
-	r.left = true
+	r.exited = true
 	if r.asTask != nil {
 		endRegionTask(r.asTask)
 	} else if own, _ := threads.get(onThread); own == r.on {
@@ -97,7 +97,7 @@ func endRegion(number, onThread uint64) bool {
 	return true
 }
 
-// unwind ends a region and those inside it, which go on as tasks if they were not left.
+// unwind ends a region and those inside it, which go on as tasks if they were not exited.
 func (t *thread) unwind(outer *region) {
 	at := len(t.open)
 	for at > 0 {
@@ -108,7 +108,7 @@ func (t *thread) unwind(outer *region) {
 		}
 	}
 	for _, r := range t.open[at:] {
-		if !r.left {
+		if !r.exited {
 			r.asTask = regionTask(r.ctx, r.name)
 		}
 	}
@@ -117,9 +117,9 @@ func (t *thread) unwind(outer *region) {
 	t.settle()
 }
 
-// settle ends the innermost regions that were left on other threads.
+// settle ends the innermost regions that were exited on other threads.
 func (t *thread) settle() {
-	for n := len(t.open); n > 0 && t.open[n-1].left; n-- {
+	for n := len(t.open); n > 0 && t.open[n-1].exited; n-- {
 		t.open[n-1].asRegion.End()
 		t.open = t.open[:n-1]
 	}

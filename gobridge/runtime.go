@@ -8,7 +8,7 @@ import (
 // The functions below are open to linkname: the runtime names their users, x/exp/trace and others.
 // In a package with cgo they need no assembly file.
 
-// runtime_traceAdvance ends the current generation and blocks until the trace reader has taken
+// runtime_traceAdvance ends the current generation and blocks until the trace reader has read
 // all of it. With tracing off it returns at once. It must not be called from the trace reader.
 //
 //go:linkname runtime_traceAdvance runtime.traceAdvance

@@ -5,6 +5,7 @@
 #include "blocks.h"
 #include "generation.h"
 #include "stream.h"
+#include "wait.h"
 
 /* ---- from a handle to a window */
 
@@ -95,10 +96,6 @@ int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer,
     return status;
 }
 
-static int64_t limit_of(int64_t timeout_ns) {
-    return timeout_ns < 0 ? -1 : flightrec_now_ns() + timeout_ns;
-}
-
 int32_t flightrec_session_flush(uint64_t session, flightrec_flush *flush, int64_t timeout_ns,
                                 flightrec_error *error) {
     flightrec_window *window = enter(session, error);
@@ -110,20 +107,20 @@ int32_t flightrec_session_flush(uint64_t session, flightrec_flush *flush, int64_
         flush->number = __atomic_add_fetch(&stream->flush_wanted, 1, __ATOMIC_SEQ_CST);
         flightrec_stream_ask_locked(stream);
     }
-    int64_t limit = limit_of(timeout_ns);
+    int64_t limit = flightrec_wait_limit(timeout_ns);
     int32_t status = FLIGHTREC_TIMEOUT;
     for (int in_time = 1; status == FLIGHTREC_TIMEOUT; ) {
         if (stream->flush_done >= flush->number && flush->completed == 0) {
             flush->completed = window->added;
         }
-        uint64_t consumed = window->added - window->waiting - window->taken_count;
+        uint64_t consumed = window->added - window->waiting - window->lent_count;
         if (window->ended || window->closed) {
             status = flightrec_window_outcome_locked(window, error);
             status = status == FLIGHTREC_OK ? FLIGHTREC_ENDED : status;
         } else if (stream->flush_done >= flush->number && consumed >= flush->completed) {
             status = FLIGHTREC_OK;
         } else if (in_time) {
-            in_time = flightrec_stream_wait_locked(stream, limit);
+            in_time = flightrec_wait(&stream->changed, &stream->mutex, limit);
         } else {
             break;
         }
@@ -160,9 +157,9 @@ int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_e
         return FLIGHTREC_UNKNOWN;
     }
     flightrec_window_leave_locked(window);
-    int64_t limit = limit_of(timeout_ns);
+    int64_t limit = flightrec_wait_limit(timeout_ns);
     for (int in_time = 1; !window->ended && in_time; ) {
-        in_time = flightrec_stream_wait_locked(window->stream, limit);
+        in_time = flightrec_wait(&window->stream->changed, &window->stream->mutex, limit);
     }
     int ended = window->ended;
     leave(window);

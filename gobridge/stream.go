@@ -19,17 +19,17 @@ type stream struct {
 
 	chunks atomic.Uint64 // that came, whatever became of them
 
-	mu       sync.Mutex
-	windows  []*window
-	active   *generation // nil between two of them
-	pace     pace
-	advanced uint64       // when an advance of ours ended last, by monotonicNow
-	newest   uint64       // the last generation that was completed; 0 if none was
-	offset   int64        // of the next chunk in the trace
-	header   *traceHeader // nil before it came
-	inBand   bool         // the trace itself marks a generation's end (Go 1.26 and later)
-	over     bool         // nothing is taken any more
-	err      error        // the first one
+	mu         sync.Mutex
+	windows    []*window
+	active     *generation // nil between two of them
+	pace       pace
+	advancedAt uint64       // when an advance of ours ended last, by monotonicNow
+	newest     uint64       // the last generation that was completed; 0 if none was
+	offset     int64        // of the next chunk in the trace
+	header     *traceHeader // nil before it came
+	inBand     bool         // the trace itself marks a generation's end (Go 1.26 and later)
+	over       bool         // nothing more is recorded
+	err        error        // the first one
 }
 
 // A window is one session's: it takes part from the first generation that begins after it was added.
@@ -105,7 +105,7 @@ func (s *stream) takeEndLocked(chunk []byte) error {
 	case len(chunk) != 1:
 		return s.broken(formatError{text: "unexpected end of generation in batch of size >1", offset: 1})
 	case !s.inBand:
-		return s.broken(formatError{text: "unexpected end of generation in a trace of before Go 1.26"})
+		return s.broken(formatError{text: "unexpected end of generation in a trace from before Go 1.26"})
 	case s.active == nil:
 		return s.broken(formatError{text: "broken trace: end of a generation that has no batch"})
 	}
@@ -150,7 +150,7 @@ func (s *stream) takeBatchLocked(chunk []byte) error {
 		return err
 	}
 	if size := load(&s.at.advance_bytes); size != 0 && g.asked == 0 && g.written >= size {
-		rest := time.Duration(monotonicNow() - s.advanced)
+		rest := time.Duration(monotonicNow() - s.advancedAt)
 		if s.pace.due(g.written, rest, runtime.NumGoroutine()) {
 			g.asked = g.written
 			add(&s.at.early_advances, 1)

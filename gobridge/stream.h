@@ -53,9 +53,9 @@ typedef struct flightrec_window {
     uint64_t outside; /* the number of the active generation if it does not, or an older one's */
     uint64_t peak;    /* the most bytes there ever were */
     /* What the consumer looks at, with references of its own. */
-    const flightrec_generation **taken;
-    size_t taken_count, taken_capacity;
-    uint64_t taken_evicted; /* bytes of those that left the ring meanwhile */
+    const flightrec_generation **lent;
+    size_t lent_count, lent_capacity;
+    uint64_t lent_evicted; /* bytes of those that left the ring meanwhile */
     uint64_t elsewhere;     /* bytes that the consumer has copied */
 
     uint64_t dropped, over_ceiling, deliveries;
@@ -104,8 +104,6 @@ void flightrec_window_put(flightrec_window *window);
 /* Gives a window its handle, and the registry a reference. */
 void flightrec_session_register(flightrec_window *window);
 
-int64_t flightrec_now_ns(void);
-
 /* The rest is called with the stream's mutex held. */
 
 /* flightrec_session_deliver; the mutex is free while the consumer runs. */
@@ -130,9 +128,5 @@ void flightrec_window_leave_locked(flightrec_window *window);
 
 /* Asks Go to look at what is wanted. */
 void flightrec_stream_ask_locked(flightrec_stream *stream);
-
-/* Waits for a change until a time of flightrec_now_ns, or without limit if it is below 0. Returns 0
- * when that is past. */
-int flightrec_stream_wait_locked(flightrec_stream *stream, int64_t until_ns);
 
 #endif

@@ -148,6 +148,31 @@ func TestWindowKeepsTheCeiling(t *testing.T) {
 	}
 }
 
+// The active generation counts for each window that takes part in it, not only for the first.
+func TestEveryWindowKeepsItsCeiling(t *testing.T) {
+	tr, _, _ := replayed(t, sessionOptions{ceiling: 4 << 20})
+	tr.mu.Lock()
+	session, err := tr.addSession(sessionOptions{ceiling: 1 << 20})
+	small := tr.windows[1]
+	tr.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeSession(session)
+	write(t, tr, []byte(newHeader))
+	for n := uint64(1); n <= 40; n++ {
+		for _, chunk := range wholeGeneration(n, 60<<10) {
+			write(t, tr, chunk)
+			if all := small.at.kept + small.at.active; all > 1<<20 {
+				t.Fatalf("%d bytes", all)
+			}
+		}
+	}
+	if peak := small.at.peak; peak > 1<<20 || peak < 900<<10 {
+		t.Errorf("peak %d", peak)
+	}
+}
+
 // oneAndAHuge writes a generation, and two thirds more than the ceiling of the next.
 func oneAndAHuge(t *testing.T, tr *tracer) {
 	write(t, tr, []byte(newHeader))

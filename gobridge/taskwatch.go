@@ -176,7 +176,6 @@ type openTable[T any] struct {
 		sync.Mutex
 		open map[uint64]T
 	}
-	left atomic.Uint64 // out, because there were too many
 }
 
 func (t *openTable[T]) add(number uint64, what T) {
@@ -187,8 +186,7 @@ func (t *openTable[T]) add(number uint64, what T) {
 		s.open = map[uint64]T{}
 	}
 	if len(s.open) >= openInShard {
-		t.left.Add(1)
-		return
+		return // too many
 	}
 	s.open[number] = what
 }

@@ -12,7 +12,7 @@ import (
 
 var (
 	errNoAllocFree   = errors.New("the AllocFree experiment needs Go 1.23 or later")
-	errLateAllocFree = errors.New("the runtime is traced without the AllocFree experiment already, and it can only begin with a trace: start what wants it first, or stop all that traces")
+	errLateAllocFree = errors.New("the runtime is already traced without the AllocFree experiment, which can only begin together with a trace: start what wants it first, or stop all traces")
 	errForeignStop   = errors.New("the Go program itself stopped the trace (runtime/trace.Stop)")
 )
 
@@ -21,7 +21,7 @@ type conflictError struct{ error }
 
 // A tracer is the runtime's tracer while sessions use it, or a replay, and the stream of what it
 // writes. One goroutine, control, ends generations and sessions and the trace: an advance blocks
-// until the trace reader has taken all of the generation, so the reader cannot do it.
+// until the trace reader has read all of the generation, so the reader cannot do it.
 type tracer struct {
 	stream
 	replay    bool
@@ -352,7 +352,7 @@ func (t *tracer) advance(whole bool) bool {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.advanced = ended
+	t.advancedAt = ended
 	t.pace.advanced(time.Duration(ended - began))
 	return t.newest != before || t.over || !(whole || inBand)
 }

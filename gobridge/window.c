@@ -4,6 +4,7 @@
 #include "blocks.h"
 #include "generation.h"
 #include "stream.h"
+#include "wait.h"
 
 /* Makes room for count pointers in a list. Returns 0, or -1 if there is no memory. */
 static int reserve(const flightrec_generation ***list, size_t *capacity, size_t count) {
@@ -42,7 +43,7 @@ void flightrec_window_put(flightrec_window *window) {
     }
     flightrec_generations_release(window->generations + window->first, window->count);
     free(window->generations);
-    free(window->taken);
+    free(window->lent);
     flightrec_stream_put(window->stream);
     free(window);
     if (flightrec_session_count() == 0 && flightrec_generation_count() == 0) {
@@ -53,7 +54,7 @@ void flightrec_window_put(flightrec_window *window) {
 /* ---- the ring */
 
 uint64_t flightrec_window_bytes_locked(const flightrec_window *window) {
-    return window->kept + window->taken_evicted + window->elsewhere;
+    return window->kept + window->lent_evicted + window->elsewhere;
 }
 
 /* Takes the oldest generation out of the ring. */
@@ -65,9 +66,9 @@ static void shift_locked(flightrec_window *window) {
         window->waiting = window->count;
     }
     window->kept -= oldest->bytes;
-    for (size_t i = 0; i < window->taken_count; i++) {
-        if (window->taken[i] == oldest) { /* its memory is not free before the consumer is done */
-            window->taken_evicted += oldest->bytes;
+    for (size_t i = 0; i < window->lent_count; i++) {
+        if (window->lent[i] == oldest) { /* its memory is not free before the consumer is done */
+            window->lent_evicted += oldest->bytes;
         }
     }
     flightrec_generation_release(oldest);
@@ -163,23 +164,23 @@ void flightrec_window_end(flightrec_window *window, int32_t status, const flight
 /* ---- delivery */
 
 /* Gives the consumer references to all that it was not given. Returns 0, or -1 if there is no memory. */
-static int take_locked(flightrec_window *window) {
+static int lend_locked(flightrec_window *window) {
     size_t count = window->waiting;
-    if (reserve(&window->taken, &window->taken_capacity, count) != 0) {
+    if (reserve(&window->lent, &window->lent_capacity, count) != 0) {
         return -1;
     }
     flightrec_generations_hold(window->generations + window->first + window->count - count, count,
-                               window->taken);
-    window->taken_count = count;
+                               window->lent);
+    window->lent_count = count;
     window->waiting = 0;
     return 0;
 }
 
-static void untake_locked(flightrec_window *window) {
-    size_t count = window->taken_count;
-    window->taken_count = 0;
-    window->taken_evicted = 0;
-    flightrec_generations_release(window->taken, count);
+static void take_back_locked(flightrec_window *window) {
+    size_t count = window->lent_count;
+    window->lent_count = 0;
+    window->lent_evicted = 0;
+    flightrec_generations_release(window->lent, count);
 }
 
 int32_t flightrec_window_outcome_locked(const flightrec_window *window, flightrec_error *error) {
@@ -212,10 +213,10 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
             if (window->ended) {
                 break;
             }
-            flightrec_stream_wait_locked(stream, -1);
+            flightrec_wait(&stream->changed, &stream->mutex, -1);
             continue;
         }
-        if (take_locked(window) != 0) {
+        if (lend_locked(window) != 0) {
             refuse_locked(window, FLIGHTREC_ERROR, "no memory to deliver generations");
             break;
         }
@@ -224,9 +225,9 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
         uint64_t elsewhere = window->elsewhere;
         pthread_mutex_unlock(&stream->mutex);
         int64_t answer =
-            consumer(context, window->taken, window->taken_count, oldest, &elsewhere);
+            consumer(context, window->lent, window->lent_count, oldest, &elsewhere);
         pthread_mutex_lock(&stream->mutex);
-        untake_locked(window);
+        take_back_locked(window);
         window->elsewhere = elsewhere;
         if (answer == INT64_MIN) {
             refuse_locked(window, FLIGHTREC_REFUSED, "the consumer refused a delivery");

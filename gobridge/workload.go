@@ -108,7 +108,7 @@ func startWorkload(number uint64, name string, args json.RawMessage, task uint64
 	}
 	if !added {
 		cancel()
-		return fmt.Errorf("workload number %d is taken, or 0", number)
+		return fmt.Errorf("workload number %d is 0 or in use", number)
 	}
 	go func() {
 		defer finished.put(number)

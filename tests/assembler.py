@@ -127,7 +127,7 @@ class Assembler:
             )
         if not self._in_band:
             raise TraceFormatError(
-                "unexpected end of generation in a trace of before Go 1.26",
+                "unexpected end of generation in a trace from before Go 1.26",
                 offset=self.offset,
                 generation=active,
             )

@@ -141,7 +141,7 @@ def test_twins_agree_on_real_streams(
         ),
         (
             (OLD, batch(1), END),
-            "unexpected end of generation in a trace of before Go 1.26",
+            "unexpected end of generation in a trace from before Go 1.26",
             2,
             22,
             1,

@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers import ROOT
 
-SOURCES = ("blocks.c", "generation.c", "stream.c", "window.c", "session.c")
+SOURCES = ("blocks.c", "generation.c", "stream.c", "window.c", "session.c", "wait.c")
 
 
 @pytest.mark.parametrize("sanitizer", ["thread", "address,undefined"])

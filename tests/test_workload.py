@@ -94,7 +94,7 @@ def test_handle(runtime: flightrec.GoRuntime) -> None:
     assert not handle.done
     assert not handle.wait(0)
     assert not handle.wait(0.01)
-    with pytest.raises(TimeoutError, match=r"'pingpong' is not done after 0\.01 s"):
+    with pytest.raises(TimeoutError, match=r"'pingpong' did not finish within 0\.01 s"):
         handle.result(0.01)
     handle.cancel()
     assert handle.wait(DEADLINE)

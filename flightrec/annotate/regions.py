@@ -57,7 +57,7 @@ class Region:
     region would make the trace unreadable; there it is a task in the trace, and flightrec's
     summaries show it as a region all the same.
 
-    It may be entered again after it was left, and left on another thread: then it ends when the
+    It may be entered again after it was exited, and exited on another thread: then it ends when the
     thread that entered it next begins or ends a region. Any thread and signal handler may use it.
 
     :raises TypeError: the name is not a string.

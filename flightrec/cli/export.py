@@ -40,8 +40,8 @@ def configure(subparsers: Subparsers) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help="where to; default: the trace's name with another ending. A file whose name ends in "
-        ".gz is compressed",
+        help="where to write it; default: the trace's name with another ending. A file whose name "
+        "ends in .gz is compressed",
     )
     parser.add_argument(
         "--events",

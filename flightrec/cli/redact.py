@@ -27,7 +27,7 @@ def configure(subparsers: Subparsers) -> None:
         "numbers. The result is a valid trace with the same numbers.",
     )
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
     parser.add_argument(
         "--keep",
         metavar="CLASS,…",

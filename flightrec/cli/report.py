@@ -29,7 +29,7 @@ def configure(subparsers: Subparsers) -> None:
         "-o",
         "--output",
         metavar="PATH",
-        help="where to, `-` for the standard output; default: the trace's name, ending in .html",
+        help="where to write it (default: the trace's name, ending in .html); - is standard output",
     )
     parser.set_defaults(run=run)
 

@@ -29,7 +29,7 @@ def configure(subparsers: Subparsers) -> None:
         "stat",
         help="show a running recorder's window, and why each rule did or did not fire",
         description="Show the window of a running process's recorder, and for each rule whether it "
-        "is armed, its last value, how often it fired, and what was in the way.",
+        "is armed, its last value, how often it fired, and what prevented it.",
     )
     parser.add_argument("pid", metavar="PID", type=int)
     parser.add_argument(

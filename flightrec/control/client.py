@@ -95,7 +95,7 @@ def ask(
             send(connection, request, timeout, file)
             reply, extra = receive(connection, MAX_REPLY, timeout)
     except (ConnectionError, FileNotFoundError) as exc:
-        raise NotAnsweringError(f"process {path.stem} listens no more: {exc}") from exc
+        raise NotAnsweringError(f"process {path.stem} no longer listens: {exc}") from exc
     except (TimeoutError, BlockingIOError) as exc:
         raise NotAnsweringError(
             f"process {path.stem} does not answer within {timeout:g} s; it is stopped, or a C "

@@ -153,7 +153,7 @@ def _seconds(request: Mapping[str, Any], name: str) -> float | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise ValueError(f"{name} is a number of seconds")
+        raise ValueError(f"{name} must be a number of seconds")
     if not 0 <= value < math.inf:
         raise ValueError(f"{name} cannot be {value!r} s")
     return float(value)

@@ -127,7 +127,7 @@ class Catalog:
             return
         example = "0.5" if wanted == "share" else DIMENSIONS[wanted]
         raise RuleError(
-            f"{given} is no {_called(wanted)}, which {measure} is",
+            f"{given} is not a {_called(wanted)}, and {measure} is one",
             rule=text,
             position=compare.position if placed else None,
             suggestion=f"write it as {example}",
@@ -156,8 +156,8 @@ class Catalog:
         if series.histogram and not measure.stat:
             joint = " " if name.startswith("/") else "."
             raise refuse(
-                f"{name} is a histogram, which is no number by itself",
-                f"say what of it is meant, as in {name}{joint}p99, max, mean or count",
+                f"{name} is a histogram, not a single number",
+                f"choose one, as in {name}{joint}p99, max, mean or count",
             )
         if measure.stat and not series.histogram:
             raise refuse(f"{name} is one number and has no {measure.stat}", f"write {name}")

@@ -47,9 +47,9 @@ class Rule:
     def __post_init__(self) -> None:
         for what, value in (("tail", self.tail), ("arm_after", self.arm_after)):
             if value is not None and not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{what} is a number of seconds, and not {value!r}")
+                raise ValueError(f"{what} must be a number of seconds, not {value!r}")
         if self.last is not None and not (self.last > 0 and math.isfinite(self.last)):
-            raise ValueError(f"last is a positive number of seconds, and not {self.last!r}")
+            raise ValueError(f"last must be a positive number of seconds, not {self.last!r}")
         if self.to is None and self.on_fire is None:
             raise ValueError("a rule needs a folder to save snapshots in, or an on_fire to call")
 

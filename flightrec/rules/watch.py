@@ -83,7 +83,9 @@ class Watch:
         options: dict[str, Any],
     ) -> None:
         if slower_than is not None and not 0 < slower_than < float("inf"):
-            raise ValueError(f"slower_than is a positive number of seconds, not {slower_than!r}")
+            raise ValueError(
+                f"slower_than must be a positive number of seconds, not {slower_than!r}"
+            )
         if while_running and slower_than is None:
             raise ValueError("while_running needs slower_than: how long a block may run")
         if slower_than is None and not on_exception:

@@ -48,14 +48,14 @@ Moment: TypeAlias = int | Event | Text
 
 
 class Window:
-    """A trace, held in memory and asked about.
+    """A trace in memory, for assertions.
 
     *source* is what :func:`flightrec.trace.read` takes: a snapshot, a path, bytes, a file.
-    It takes some hundred bytes of memory an event. Immutable, but not for several threads at once:
-    what is asked for is worked out at the first time.
+    It takes some hundred bytes of memory per event. It never changes, but is not thread-safe:
+    results are computed when they are first asked for.
 
-    The assertions raise :class:`WindowAssertionError`, and return what they looked at. Limits
-    are in seconds. ``since`` and ``until`` say in which part of the window; both may be a time in
+    The assertions raise :class:`WindowAssertionError`, and return what they checked. Limits
+    are in seconds. ``since`` and ``until`` select a part of the window; both may be a time in
     ns on the trace clock (``Snapshot.end_ns``, an event's ``time``; on Linux
     ``time.monotonic_ns()``), an event, or the message of a log (``runtime.log``, Go's
     ``trace.Log``): the first that matches, for ``until`` the first after ``since``.
@@ -71,7 +71,7 @@ class Window:
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """All events, in their order."""
+        """All events, in order."""
         return self._events
 
     @property
@@ -109,7 +109,7 @@ class Window:
         since: Moment | None = None,
         until: Moment | None = None,
     ) -> tuple[Log, ...]:
-        """The logs with this message and category, of any if None."""
+        """The logs with this message and category; None matches any."""
         begin, end = self._span(since, until)
         return tuple(
             event
@@ -129,7 +129,7 @@ class Window:
         since: Moment | None = None,
         until: Moment | None = None,
     ) -> tuple[Log, ...]:
-        """Something was logged, at least once or just *count* times. Returns the logs."""
+        """Something was logged, at least once or exactly *count* times. Returns the logs."""
         __tracebackhide__ = True
         found = self.logs(message, category=category, since=since, until=until)
         if (found and count is None) or len(found) == count:
@@ -171,10 +171,10 @@ class Window:
         since: Moment | None = None,
         until: Moment | None = None,
     ) -> tuple[TaskSummary, ...]:
-        """A task began, at least once or just *count* times, and each one went well.
+        """A task began, at least once or exactly *count* times, and each one went well.
 
-        Which is: it ended, if *complete*, and took no longer than *max_seconds*; one that goes on
-        counts until the window's end. Returns the tasks.
+        That means: it ended, if *complete*, and took no longer than *max_seconds*. A task that has
+        not ended is measured until the window's end. Returns the tasks.
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
@@ -264,17 +264,17 @@ class Window:
     ) -> None:
         """Every goroutine that was created after *since* has ended by *until*.
 
-        With *under*, only those count that it created, or that those created, and so on: whatever
-        else comes and goes meanwhile is not its. It is a goroutine (its id, or of :meth:`live`), a
+        With *under*, only its descendants count: the goroutines that it created, those that they
+        created, and so on. It is a goroutine (its id, or of :meth:`live`), a
         task or a region (its event or summary), a log's event (what its goroutine created later),
         or a text: tasks of that name, or else regions, or else logs with that message. The pytest
         plugin's tests are tasks with their node ids. A task creates what the goroutine that began
         it creates while it lasts, and what is created in its regions and subtasks. What it creates
         in one of the times *without* (begin and end, ns on the trace clock) is not counted.
 
-        One that has said that it is done may still take a moment to end, so those that end within
-        *grace_seconds* after *until* are not counted, as far as the window goes. Nor are the
-        runtime's own, the recorder's, those that stand for C or Python threads, and those whose
+        A goroutine may take a moment to end after it has reported that it is done, so those that
+        end within *grace_seconds* after *until* (and within the window) are not counted. Nor are
+        the runtime's own, the recorder's, those that stand for C or Python threads, and those whose
         start function is among *ignore*.
         """
         __tracebackhide__ = True
@@ -372,9 +372,10 @@ class Window:
     def assert_max_goroutines(
         self, most: int, *, since: Moment | None = None, until: Moment | None = None
     ) -> int:
-        """There were never more goroutines of the program at a time. Returns the most there were.
+        """There were never more goroutines of the program at one time. Returns the maximum.
 
-        The runtime's own, the recorder's, and those that stand for C or Python threads are none.
+        The runtime's own, the recorder's and those that stand for C or Python threads do not
+        count.
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
@@ -410,10 +411,10 @@ class Window:
         since: Moment | None = None,
         until: Moment | None = None,
     ) -> tuple[Pause, ...]:
-        """The world was never stopped for longer, or with *gc_only* not by the collector.
+        """The world was never stopped for longer; with *gc_only*, not by the garbage collector.
 
-        A pause is from the request to stop to the restart. Returns all pauses, those within the
-        limit included. One that had not ended does not count.
+        A pause lasts from the request to stop until the restart. Returns all pauses, including
+        those within the limit. One that had not ended does not count.
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
@@ -453,10 +454,10 @@ class Window:
         since: Moment | None = None,
         until: Moment | None = None,
     ) -> None:
-        """No goroutine was ready to run for longer and did not.
+        """No goroutine was ready to run for longer without running.
 
-        Only those whose start function is *function* if given; the runtime's own only with
-        *system*. One that has not run by the end counts too.
+        With *function*, only those with that start function count; the runtime's own only with
+        *system*. A goroutine that has not run by the end counts too.
         """
         __tracebackhide__ = True
         begin, end = self._span(since, until)
@@ -535,12 +536,12 @@ class Window:
 def assert_no_goroutine_leak(
     before: Window | Source, after: Window | Source, *, ignore: Text | Iterable[Text] = ()
 ) -> None:
-    """At the end of the second window there is no goroutine that was not there at the first's.
+    """The second window ends with no goroutine that did not exist at the end of the first.
 
-    Both must be of one process. Left out are the runtime's own goroutines, the recorder's, those
-    that stand for C or Python threads, and those whose start function is among *ignore*. A trace of
-    Go 1.22 does not name goroutines that have done nothing since before the window: such ones count
-    as left behind, unless ``""`` is among *ignore*. Raises :class:`WindowAssertionError`.
+    Both must be from one process. Not counted are the runtime's own goroutines, the recorder's,
+    those that stand for C or Python threads, and those whose start function is among *ignore*. A
+    trace of Go 1.22 does not name goroutines that have done nothing since before the window: they
+    count as leaked, unless ``""`` is among *ignore*. Raises :class:`WindowAssertionError`.
     """
     __tracebackhide__ = True
     first = before if isinstance(before, Window) else Window(before)

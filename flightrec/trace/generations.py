@@ -140,7 +140,7 @@ def _bounded(batches: Iterator[Batch], max_bytes: int) -> Iterator[Batch]:
         size += _BATCH_OVERHEAD + len(batch.data) * (_TABLE_FACTOR if tables else 1)
         if size > max_bytes:
             raise broken(
-                f"the generation takes more than {max_bytes} bytes of memory; if that is to be, "
+                f"the generation takes more than {max_bytes} bytes of memory; to allow that, "
                 "raise max_generation_bytes",
                 offset=batch.offset,
                 generation=number,

@@ -42,7 +42,7 @@ def read(
     snapshot (anything with ``write_to(file)`` or ``__bytes__``); gzip'd or not. Formats of Go
     1.22 and later.
 
-    *on_truncated* says what to do where the trace ends before it is complete: ``"raise"`` a
+    *on_truncated* says what to do if the trace ends too early: ``"raise"`` a
     :class:`~flightrec.trace.errors.TruncatedTraceError`, or ``"stop"`` after the last complete
     generation. Only from Go 1.26 on does a trace say where a generation is complete. For an
     older one, of which whole batches may be missing at the end unnoticed, ``"stop"`` also ends
@@ -55,7 +55,7 @@ def read(
 
     Raises OSError, and TraceFormatError from here where the input does not begin like a trace
     (or is one of Go 1.21 or earlier, or of an unknown version), from the iterator where it is
-    broken further on: exactly where Go's reader would refuse it, after the events before.
+    broken further on: exactly where Go's reader would reject it, after the events before that.
 
     Mirrors ``trace.Reader`` of Go 1.26's ``internal/trace`` (``golang.org/x/exp/trace``).
     """

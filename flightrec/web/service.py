@@ -45,7 +45,9 @@ class Service:
         options: dict[str, Any],
     ) -> None:
         if slower_than is not None and not 0 < slower_than < float("inf"):
-            raise ValueError(f"slower_than is a positive number of seconds, not {slower_than!r}")
+            raise ValueError(
+                f"slower_than must be a positive number of seconds, not {slower_than!r}"
+            )
         if to is not None and not isinstance(to, SnapshotDirectory):
             to = SnapshotDirectory(to)
         if to is None and options:

@@ -93,7 +93,7 @@ typedef struct {
                          * they end when the runtime ends them, about once a second */
     uint64_t ceiling;   /* for all of the window together; 0 for none. The oldest generations
                          * are evicted to stay below it. The newest complete one always stays, and
-                         * the active one may outgrow it; with OPTION_STRICT both are lost then. */
+                         * the active one may outgrow it; with OPTION_STRICT both are dropped then. */
     uint32_t flags;     /* FLIGHTREC_OPTION_* */
     uint32_t reserved;
 } flightrec_options;
@@ -195,7 +195,7 @@ typedef struct {
     uint64_t early_advances;
     uint64_t advance_bytes;          /* the size at which generations are ended early; 0 for never */
     uint64_t overhead_bytes;         /* what they grow by after that, smoothed */
-    uint64_t dropped_generations;    /* lost to the ceiling before the consumer was given them */
+    uint64_t dropped_generations;    /* evicted before the consumer was given them, or too large */
     uint64_t over_ceiling_generations; /* completed while the window exceeded its ceiling */
     uint64_t deliveries;             /* calls of the consumer */
     uint64_t native_bytes;           /* memory of all sessions, idle blocks included */
@@ -350,9 +350,9 @@ typedef struct {
 int32_t flightrec_news_watch(flightrec_text wishes, flightrec_error *error);
 
 /* Waits for the next. The thread waits in C, and neither holds nor needs any of Go's Ps.
- * timeout_ns < 0: no limit. *lost: how many were ever dropped.
+ * timeout_ns < 0: no limit. *dropped: how many ever were.
  * FLIGHTREC_TIMEOUT; FLIGHTREC_ENDED: flightrec_news_wake was called meanwhile. */
-int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *lost);
+int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *dropped);
 
 /* Makes every flightrec_news_next that waits return. Never fails. Does not enter Go. */
 void flightrec_news_wake(void);
