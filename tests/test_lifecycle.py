@@ -423,6 +423,58 @@ def test_ctrl_c_on_another_thread(child: Child, wait: str) -> None:
 
 
 @posix
+@pytest.mark.parametrize(
+    "wait",
+    [
+        "recorder.snapshot()",
+        "recorder.write_to(io.BytesIO())",
+        "recorder.stop()",
+        "stream.flush()",
+        "stream.stop()",
+        "any(event is None for event in events)",
+    ],
+)
+def test_ctrl_c_during_a_wait_for_the_trace(child: Child, wait: str) -> None:
+    """Ctrl-C ends every wait for the trace, whatever holds it up; then one can wait again."""
+    child.run(
+        f"""
+        import io
+        from flightrec.ring import retain
+        go_on = threading.Event()
+
+        def policy(*arguments, **limits):
+            go_on.wait()
+            return retain(*arguments, **limits)
+
+        class Slow(io.BytesIO):
+            def write(self, data):
+                go_on.wait()
+                return super().write(data)
+
+        recorder = flightrec.FlightRecorder(flightrec.load(), policy=policy)
+        recorder.start()
+        stream = recorder.stream_to(Slow())
+        events = recorder.events()
+        threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGINT)).start()
+        began = time.monotonic()
+        try:
+            {wait}
+        except KeyboardInterrupt:
+            pass
+        else:
+            raise SystemExit("no KeyboardInterrupt")
+        assert time.monotonic() - began < 30
+        go_on.set()
+        if recorder.enabled:
+            recorder.stop(timeout=50)
+        if stream.active:
+            stream.stop(timeout=50)
+        assert recorder.runtime.cdll.flightrec_session_count() == 0
+        """
+    )
+
+
+@posix
 def test_ctrl_c_while_recording(child: Child) -> None:
     """Ctrl-C leaves a with statement with the recorder stopped, and ends the process as ever."""
     done = child.run(

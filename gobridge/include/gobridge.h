@@ -1,8 +1,8 @@
 /*
  * The C ABI of the flightrec bridge: how Python drives a flight recorder inside a Go runtime.
  *
- * This file is the contract. flightrec/abi.py says the same to ctypes, and a test compares the two.
- * A change that an old caller or callee would not survive raises FLIGHTREC_ABI_VERSION.
+ * This file is the contract. flightrec/abi.py mirrors it for ctypes, and a test compares the two. An
+ * incompatible change raises FLIGHTREC_ABI_VERSION.
  *
  * In general
  *   - Every function may be called from any thread, unless it says otherwise. None may be called
@@ -120,10 +120,10 @@ typedef struct {
 
 /* Takes generations that are complete, in order: each that it was not given before and that is
  * still in the window. oldest: the number of the window's oldest generation now; those before it
- * were evicted. *elsewhere: how many bytes count as part of the window that the consumer has
- * copied; it may set it. The generations stay valid during the call. Returns the number of the newest
- * generation that the window need not keep any longer, with all before it (as two's complement), or
- * 0 if it shall keep all; INT64_MIN ends the session. */
+ * were evicted. *elsewhere: how many bytes the consumer has copied, which count as part of the window;
+ * it may change that. The generations stay valid during the call. Returns the number of the newest
+ * generation that the window may evict, together with all before it (as two's complement); 0: it
+ * keeps all; INT64_MIN ends the session. */
 typedef int64_t (*flightrec_consumer)(void *context, const flightrec_generation *const *generations,
                                       size_t count, uint64_t oldest, uint64_t *elsewhere);
 
@@ -133,8 +133,8 @@ typedef int64_t (*flightrec_consumer)(void *context, const flightrec_generation 
  * set last. */
 int32_t flightrec_session_open(flightrec_options *options, uint64_t *session, flightrec_error *error);
 
-/* Calls the consumer on this thread with what the trace brings, and returns when the session has
- * ended and everything is delivered, or it is closed. Once a session, by one thread.
+/* Calls the consumer on this thread with each new generation. Returns when the session has ended and
+ * everything is delivered, or it is closed. Called once a session, by one thread.
  * FLIGHTREC_OK: it was stopped; FLIGHTREC_CONFLICT, FLIGHTREC_BROKEN, FLIGHTREC_REFUSED,
  * FLIGHTREC_ERROR: its first error. */
 int32_t flightrec_session_deliver(uint64_t session, flightrec_consumer consumer, void *context,
@@ -255,7 +255,7 @@ uint64_t flightrec_workload_count(void);
 
 /* ---- the end of the process ---------------------------------------------------------------- */
 
-/* From now on a goroutine that calls os.Exit, panics with nobody to recover it, or brings about a
+/* From now on a goroutine that calls os.Exit, panics with nobody to recover it, or causes a
  * fatal error (a concurrent map write, say) waits for flightrec_departure_next and then
  * flightrec_departure_go, but no longer than limit_ns in all (below 0: no limit); then it says so on
  * standard error and goes on. as_program: panics and fatal errors end the process with status 2, as
@@ -310,7 +310,7 @@ int32_t flightrec_region_next(uint64_t region, uint64_t thread, uint64_t ended_t
 /* A thread that began regions has ended. Never fails. */
 int32_t flightrec_thread_end(uint64_t thread);
 
-/* What the threads are called: lines of a native thread id, a space and a name. With each flush, and
+/* Names the threads: lines of a native thread id, a space and a name. With each flush, and
  * when a session begins, the bridge logs each line in the category flightrec.thread. Copied; replaces
  * what an earlier call said. Does not enter Go, and never fails: without memory it does nothing. */
 void flightrec_thread_names(flightrec_text names);
@@ -343,10 +343,10 @@ typedef struct {
     char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if need be */
 } flightrec_news;
 
-/* Sets what there is to be news of; replaces earlier wishes. wishes: a JSON object with
+/* Sets what news is wanted, in place of earlier wishes. wishes: a JSON object with
  * "tasks": whether open tasks are kept, to be listed and timed, and "wishes": an array of objects
- * {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. There is news of
- * whatever matches one of them. At most 256 wait; further ones are dropped. */
+ * {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. Whatever
+ * matches one of them is news. At most 256 pieces wait; further ones are dropped. */
 int32_t flightrec_news_watch(flightrec_text wishes, flightrec_error *error);
 
 /* Waits for the next. The thread waits in C, and neither holds nor needs any of Go's Ps.
@@ -357,7 +357,7 @@ int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *
 /* Makes every flightrec_news_next that waits return. Never fails. Does not enter Go. */
 void flightrec_news_wake(void);
 
-/* What is open of runtime/trace and began while "tasks" was asked for, at most 1000 tasks and 1000 regions,
+/* The open tasks and regions of runtime/trace that began while "tasks" was asked for, at most 1000 tasks and 1000 regions,
  * as a JSON array of objects: kind "task", id, parent, name, start_ns; or kind "region", task, name,
  * start_ns. Libraries built before regions were listed give tasks only, without a kind. */
 int32_t flightrec_tasks_open(char *text, size_t capacity, size_t *length);
