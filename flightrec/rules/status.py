@@ -26,7 +26,7 @@ class RuleStatus:
     :ivar fired: how often the rule fired.
     :ivar saved: how many snapshots are its, those that it joined included.
     :ivar joined: how many of these another rule had asked for.
-    :ivar suppressed: how often nothing was saved, by the limit that was in the way.
+    :ivar suppressed: how often nothing was saved, by the limit that prevented it.
     :ivar last_fired: when, in seconds since the epoch; None if never.
     :ivar last_saved: the path of its last snapshot; empty if there is none.
     :ivar last_error: what went wrong last; empty if nothing did.
