@@ -6,6 +6,7 @@ a moment becomes a row by bisection.
 
 from __future__ import annotations
 
+import struct
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -124,6 +125,10 @@ class Lives:
         self.tasks: dict[int, TaskMoments] = {}
         #: Python's regions and tasks by goroutine: (begin, end, name); end is None while open.
         self.regions: dict[int, list[tuple[int, int | None, str]]] = {}
+        # What adds a row to each of those lists.
+        self._own: dict[int, Callable[[int], None]] = {}
+        self._acts: dict[int, Callable[[int], None]] = {}
+        self._starts: dict[int, Callable[[int], None]] = {}
         self._stack_list: list[Stack] = [NO_STACK]
         self._stack_ids: dict[int, int] = {id(NO_STACK): 0}
         self._reason_list: list[str] = [""]
@@ -168,70 +173,100 @@ class Lives:
 
     def _add_rows(self, events: Iterable[Any]) -> None:
         states, stack_ids, reason_ids = _STATES, self._stack_ids, self._reason_ids
-        own, acts, starts = self.own, self.acts, self.starts
-        restated, unknown, running = GoState.UNDETERMINED, State.UNKNOWN, State.RUNNING
-        not_exist, syscall = State.NOT_EXIST, State.SYSCALL
-        row = len(self.times) - 1
-        time_, goid_, actor_ = self.times.append, self.goids.append, self.actors.append
-        code_, reason_, stack_ = self.codes.append, self.reasons.append, self.stacks.append
-        proc_ = self.procs.append
+        own, acts, starts = self._own, self._acts, self._starts
+        restated, unknown, no_stack = GoState.UNDETERMINED, GoState.UNDETERMINED, NO_STACK
+        running, not_exist, syscall = GoState.RUNNING, GoState.NOT_EXIST, GoState.SYSCALL
+        rows: list[tuple[int, ...]] = []
+        keep = rows.append
+        row = len(self.times)
         event: Any
         for event in events:
             kind = event.__class__
             if kind is tuple or kind is GoroutineTransition:
                 time, actor, proc, _, stack, _, goid, before, after, reason, start = event
-                rows = own.get(goid)
+                note = own.get(goid)
                 if before is after:
                     # A generation restates where each goroutine is; the first time that is news.
-                    if rows is not None:
+                    if note is not None:
                         continue
                     if time >= self.begin:
                         before = restated
-                elif before is restated and rows is not None:
+                elif before is restated and note is not None:
                     continue
-                row += 1
-                if rows is None:
-                    rows = own[goid] = array("I")
-                rows.append(row)
-                was, now = states[before], states[after]
-                if now == running and proc is not None:
-                    found = starts.get(proc)
-                    if found is None:
-                        found = starts[proc] = array("I")
-                    found.append(row)
-                if was == not_exist and now != syscall:
+                if note is None:
+                    note = self._rows_of(self.own, own, goid)
+                note(row)
+                if after is running:
+                    if proc is not None:
+                        note = starts.get(proc) or self._rows_of(self.starts, starts, proc)
+                        note(row)
+                elif before is not_exist and after is not syscall:
                     self.births[goid] = Birth(time, actor, start)
-                index = stack_ids.get(id(stack))
-                if index is None:
-                    index = self._stack(stack)
-                if index and actor is not None and was != unknown:
-                    found = acts.get(actor)
-                    if found is None:
-                        found = acts[actor] = array("I")
-                    found.append(row)
-                why = reason_ids.get(reason)
-                if why is None:
-                    why = reason_ids[reason] = len(self._reason_list)
-                    self._reason_list.append(reason)
-                time_(time)
-                goid_(_NONE if goid is None else goid)
-                actor_(_NONE if actor is None else actor)
-                code_(was * 8 + now)
-                reason_(why)
-                stack_(index)
-                proc_(_NONE if proc is None else proc)
+                index = 0
+                if stack is not no_stack:
+                    index = stack_ids.get(id(stack)) or self._stack(stack)
+                    if index and actor is not None and before is not unknown:
+                        note = acts.get(actor) or self._rows_of(self.acts, acts, actor)
+                        note(row)
+                why = 0
+                if reason:
+                    why = reason_ids.get(reason) or self._reason(reason)
+                keep(
+                    (
+                        time,
+                        _NONE if goid is None else goid,
+                        _NONE if actor is None else actor,
+                        states[before] * 8 + states[after],
+                        why,
+                        index,
+                        _NONE if proc is None else proc,
+                    )
+                )
+                row += 1
                 continue
             if kind is ProcTransition:
                 continue
-            if event.stack and event.goroutine is not None:
-                self._mark(event)
+            goid = event.goroutine
+            if event.stack and goid is not None:
+                note = acts.get(goid) or self._rows_of(self.acts, acts, goid)
+                note(row)
+                keep((event.time, goid, goid, _MARK_CODE, 0, self._stack(event.stack), _NONE))
                 row += 1
             other = _OTHERS.get(kind)
             if other is not None:
                 other(self, event)
             self.end = event.time
-        if self.times and self.times[-1] > self.end:
-            self.end = self.times[-1]
+        if rows:
+            self._keep(rows)
+            self.end = max(self.end, self.times[-1])
+
+    def _keep(self, rows: list[tuple[int, ...]]) -> None:
+        """Add rows to the columns: packed in one go, which is much quicker than one by one."""
+        columns = (
+            self.times,
+            self.goids,
+            self.actors,
+            self.codes,
+            self.reasons,
+            self.stacks,
+            self.procs,
+        )
+        for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+            column.frombytes(struct.pack(f"{len(values)}{column.typecode}", *values))
+
+    @staticmethod
+    def _rows_of(
+        rows: dict[int, array[int]], notes: dict[int, Callable[[int], None]], number: int
+    ) -> Callable[[int], None]:
+        """Begin the list of rows of a goroutine or P; what adds one to it."""
+        found = rows[number] = array("I")
+        note = notes[number] = found.append
+        return note
+
+    def _reason(self, reason: str) -> int:
+        number = self._reason_ids[reason] = len(self._reason_list)
+        self._reason_list.append(reason)
+        return number
 
     def _stack(self, stack: Stack) -> int:
         index = self._stack_ids.get(id(stack))
@@ -239,21 +274,6 @@ class Lives:
             index = self._stack_ids[id(stack)] = len(self._stack_list)
             self._stack_list.append(stack)
         return index
-
-    def _mark(self, event: Event) -> None:
-        goid = event.goroutine
-        assert goid is not None
-        found = self.acts.get(goid)
-        if found is None:
-            found = self.acts[goid] = array("I")
-        found.append(len(self.times))
-        self.times.append(event.time)
-        self.goids.append(goid)
-        self.actors.append(goid)
-        self.codes.append(_MARK_CODE)
-        self.reasons.append(0)
-        self.stacks.append(self._stack(event.stack))
-        self.procs.append(_NONE)
 
     def _range_begin(self, event: RangeBegin | RangeActive) -> None:
         kind, number = event.scope
