@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -83,37 +84,56 @@ def test_reader_that_has_gone(runner: Runner) -> None:
 
 
 def test_window_that_is_too_small(runner: Runner) -> None:
-    """A window that was full before its time says so once, with the size that would do."""
+    """A window that lost generations before its time says so once, with the size that would do."""
     options = ["pairs=4", "duration=1.5", "--min-age", "1s", "--max-bytes", "1MiB"]
     ended = runner.run("pingpong", options=options)
-    said = [line for line in ended.err.splitlines() if " is full; --max-bytes " in line]
+    # Which of the causes it was depends on how busy the machine is.
+    said = re.findall(
+        r"kept .* of 1\.0 s asked: .*1\.0 MiB.*; --max-bytes .* would hold", ended.err
+    )
     assert len(said) == 1, ended.err
-    assert "of 1.0 s asked: 1.0 MiB is full" in said[0]
 
 
 def test_window_that_is_large_enough(runner: Runner) -> None:
     """A program that ended before the window's time is not told to enlarge it."""
-    assert "is full" not in runner.run("idle", options=["duration=0.2"]).err
+    assert "--max-bytes" not in runner.run("idle", options=["duration=0.2"]).err
+
+
+MIB = 1 << 20
 
 
 @pytest.mark.parametrize(
-    ("reach", "min_age", "ran", "nbytes", "expected"),
+    ("reach", "min_age", "ran", "nbytes", "evicted", "outgrown", "lost", "expected"),
     [
-        (0.24, 10.0, 60.0, 10 << 20, "kept 240 ms of 10.0 s asked: 10.0 MiB is full; --max-bytes "
-         "440MiB would hold it"),
-        (0.24, 10.0, 2.0, 10 << 20, "kept 240 ms of 2.0 s recorded: 10.0 MiB is full; --max-bytes "
-         "88MiB would hold it"),
-        (1.0, 600.0, 600.0, 10 << 20, "kept 1.0 s of 10 min 0 s asked: 10.0 MiB is full; "
-         "--max-bytes 7GiB would hold it"),
-        (9.5, 10.0, 60.0, 10 << 20, None),
-        (1.9, 10.0, 2.0, 10 << 20, None),
-        (0.5, 10.0, 60.0, 1 << 20, None),
-        (0.0, 10.0, 60.0, 10 << 20, None),
+        (0.24, 10.0, 60.0, 10 * MIB, 99, 0, 0,
+         "kept 240 ms of 10.0 s asked: 10.0 MiB is full; --max-bytes 440MiB would hold it"),
+        (0.24, 10.0, 2.0, 10 * MIB, 99, 0, 0,
+         "kept 240 ms of 2.0 s recorded: 10.0 MiB is full; --max-bytes 88MiB would hold it"),
+        (1.0, 600.0, 600.0, 10 * MIB, 99, 0, 0,
+         "kept 1.0 s of 10 min 0 s asked: 10.0 MiB is full; --max-bytes 7GiB would hold it"),
+        (0.1, 1.0, 60.0, MIB, 99, 2, 3,
+         "kept 100 ms of 1.0 s asked: 2 generations did not fit into 10.0 MiB; --max-bytes 11MiB "
+         "would hold it"),
+        (0.1, 1.0, 60.0, MIB, 99, 0, 1,
+         "kept 100 ms of 1.0 s asked: 1 generation had to be evicted from 10.0 MiB before Python "
+         "received it; --max-bytes 11MiB would hold it"),
+        (0.1, 1.0, 60.0, MIB, 99, 0, 0,
+         "kept 100 ms of 1.0 s asked: 10.0 MiB was full; --max-bytes 11MiB would hold it"),
+        (0.0, 1.0, 60.0, 500, 99, 1, 0,
+         "kept 0 µs of 1.0 s asked: 1 generation did not fit into 10.0 MiB"),
+        (9.5, 10.0, 60.0, 10 * MIB, 99, 0, 0, None),
+        (1.9, 10.0, 2.0, 10 * MIB, 99, 0, 0, None),
+        (0.5, 10.0, 60.0, MIB, 0, 0, 0, None),
+        (0.0, 10.0, 60.0, MIB, 0, 0, 0, None),
     ],
 )  # fmt: skip
 def test_shortfall(
-    reach: float, min_age: float, ran: float, nbytes: int, expected: str | None
-) -> None:
-    """Only a window that was full and short of its time is told, with a size rounded up."""
-    said = shortfall(reach=reach, min_age=min_age, ran=ran, nbytes=nbytes, max_bytes=10 << 20)
+    reach: float, min_age: float, ran: float, nbytes: int, evicted: int, outgrown: int, lost: int,
+    expected: str | None,
+) -> None:  # fmt: skip
+    """Whenever a window is short of its time and generations had to go, the cause is told."""
+    said = shortfall(
+        reach=reach, min_age=min_age, ran=ran, nbytes=nbytes, max_bytes=10 * MIB,
+        evicted=evicted, outgrown=outgrown, lost=lost,
+    )  # fmt: skip
     assert said == expected

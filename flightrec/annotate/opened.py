@@ -11,6 +11,8 @@ from collections.abc import Callable
 from operator import itemgetter
 from typing import Any, Literal, TypeAlias
 
+from flightrec.knownthreads import known_threads
+
 __all__ = ["Entry", "Opened"]
 
 #: Number, kind, name, the number of its task or parent, begin in ns, and thread of one.
@@ -46,9 +48,7 @@ class Opened:
 
     def as_facts(self) -> list[dict[str, Any]]:
         """Return them as JSON has it; ``start_ns`` is on the trace clock (on Linux)."""
-        # Not threading.enumerate(): its lock may be taken by what a signal handler interrupted.
-        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
-        names = {ident: thread.name for ident, thread in list(active.items())}
+        names = {thread.ident: thread.name for thread in known_threads()}
         entries = list(self._entries.values())
         for others in self._others:
             entries += others()

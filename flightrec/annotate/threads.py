@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from flightrec.knownthreads import known_threads
 from flightrec.library import is_forked
 from flightrec.threadnames import THREAD_CATEGORY
 
@@ -80,9 +81,7 @@ class Announcements:
 
     def all_threads(self) -> None:
         """Name all threads that Python's ``threading`` knows."""
-        # Not threading.enumerate(): its lock may be taken by what a signal handler interrupted.
-        active: dict[int, Any] = threading._active  # type: ignore[attr-defined]
-        self._tell(_names(tuple(active.values())))
+        self._tell(_names(known_threads()))
 
 
 def _names(threads: Iterable[threading.Thread]) -> list[str]:

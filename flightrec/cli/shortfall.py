@@ -1,10 +1,10 @@
-"""Saying that a window was too small for the time it was to hold, and which size would do."""
+"""Saying that a window held less than the time it was to hold, why, and which size would do."""
 
 from __future__ import annotations
 
 import math
 
-from flightrec.cli.units import format_duration, format_size
+from flightrec.cli.units import count, format_duration, format_size
 
 __all__ = ["shortfall"]
 
@@ -14,27 +14,50 @@ _MARGIN = 1.05
 
 
 def shortfall(
-    *, reach: float, min_age: float, ran: float, nbytes: int, max_bytes: int
+    *,
+    reach: float,
+    min_age: float,
+    ran: float,
+    nbytes: int,
+    max_bytes: int,
+    evicted: int,
+    outgrown: int,
+    lost: int,
 ) -> str | None:
-    """Say that a snapshot holds less than was asked for because the window was full.
+    """Say that a snapshot holds less than was asked for because generations had to go.
 
     :param reach: how many seconds it holds.
     :param min_age: how many were asked for.
     :param ran: for how many was recorded.
     :param nbytes: the snapshot's size.
     :param max_bytes: the window's.
-    :returns: None if it holds enough, or is short for another reason than its size.
+    :param evicted: how many complete generations are not in the window any more.
+    :param outgrown: how many were larger than the window may be.
+    :param lost: how many of those evicted Python had not received.
+    :returns: None if it holds enough, or all that was recorded.
     """
     wanted = min(min_age, ran)
-    # A full window has at least half of its size in complete generations.
-    if reach <= 0 or reach >= _ENOUGH * wanted or nbytes < max_bytes / 2:
+    if not evicted or reach >= _ENOUGH * wanted:
         return None
-    needed = _written(_MARGIN * max_bytes * wanted / reach)
+    size = format_size(max_bytes)
+    # A full window has at least half of its size in complete generations.
+    if nbytes >= max_bytes / 2:
+        cause = f"{size} is full"
+    elif outgrown:
+        cause = f"{count(outgrown, 'generation')} did not fit into {size}"
+    elif lost:
+        them = "it" if lost == 1 else "them"
+        cause = (
+            f"{count(lost, 'generation')} had to be evicted from {size} before Python received "
+            f"{them}"
+        )
+    else:
+        cause = f"{size} was full"
     asked = "asked" if min_age <= ran else "recorded"
-    return (
-        f"kept {format_duration(reach)} of {format_duration(wanted)} {asked}: "
-        f"{format_size(max_bytes)} is full; --max-bytes {needed} would hold it"
-    )
+    text = f"kept {format_duration(reach)} of {format_duration(wanted)} {asked}: {cause}"
+    if reach <= 0:
+        return text
+    return f"{text}; --max-bytes {_written(_MARGIN * nbytes * wanted / reach)} would hold it"
 
 
 def _written(nbytes: float) -> str:

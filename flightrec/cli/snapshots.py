@@ -136,12 +136,16 @@ class SnapshotWriter:
         snapshot = self._write(self._file.save)
         if snapshot is None:
             return False
+        stats = self._recorder.stats()
         short = shortfall(
             reach=_reach(snapshot),
             min_age=self._recorder.min_age,
             ran=time.monotonic() - self._began,
             nbytes=snapshot.nbytes,
             max_bytes=self._recorder.max_bytes,
+            evicted=stats.total_generations - stats.generations,
+            outgrown=stats.over_ceiling_generations,
+            lost=stats.dropped_generations,
         )
         if short is not None:
             self._voice.say(f"flightrec: {short}")

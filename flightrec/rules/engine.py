@@ -26,7 +26,7 @@ from flightrec.rules.firing import Firing
 from flightrec.rules.grammar import parse
 from flightrec.rules.measuring import Measures, Values
 from flightrec.rules.moment import Event, Moment
-from flightrec.rules.news import News, open_in_go, watch_for
+from flightrec.rules.news import News, open_in_go
 from flightrec.rules.rule import Rule
 from flightrec.rules.runner import Runner
 from flightrec.rules.saving import Saver
@@ -202,18 +202,23 @@ class RuleEngine:
     def _tell_go(self) -> None:
         """Tell the bridge what there shall be news of. On the thread that may hang in Go."""
         with self._changed:
+            if self._closed:
+                return
             runners = self._runners
-            wishes = [wish for runner in runners for wish in runner.rule.wishes]
-            if wishes and self._news is None and not self._closed:
+            if self._news is None:
                 self._news = News(self._library, self._try)
-        watch_for(self._library, wishes, tasks=bool(runners))
+            news = self._news
+        wishes = [wish for runner in runners for wish in runner.rule.wishes]
+        news.wish(wishes, tasks=bool(runners))
         with self._changed:
             if self._runners is runners:
                 self._told.set()
 
     def status(self) -> tuple[RuleStatus, ...]:
         """Return what each rule has come to."""
-        return tuple(runner.status() for runner in self._runners)
+        news = self._news
+        missed = 0 if news is None else news.lost
+        return tuple(runner.status(missed) for runner in self._runners)
 
     # ---- threads
 
@@ -249,8 +254,8 @@ class RuleEngine:
         self._saver.close(_LAST_SECONDS)
         self._tell_folders()
         _engines.discard(self)
-        if reader is None or not reader.stall:  # else this would hang as well
-            watch_for(self._library, [], tasks=False)
+        if news is not None and (reader is None or not reader.stall):  # else this would hang
+            news.unwish()
 
     def __enter__(self) -> RuleEngine:
         return self

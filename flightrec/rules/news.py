@@ -14,7 +14,7 @@ from flightrec.library import Library
 from flightrec.rules.moment import Event, EventKind
 from flightrec.signals import takes_no_signals
 
-__all__ = ["News", "open_in_go", "watch_for"]
+__all__ = ["News", "open_in_go"]
 
 _KINDS: dict[int, EventKind] = {
     NewsKind.TASK: "task",
@@ -23,19 +23,10 @@ _KINDS: dict[int, EventKind] = {
 }
 
 
-def watch_for(library: Library, wishes: Sequence[Mapping[str, Any]], *, tasks: bool) -> None:
-    """Tell the bridge what there shall be news of, instead of what it was told before.
-
-    :param tasks: whether open tasks and regions are kept, to be timed and listed.
-    """
-    text = json.dumps({"tasks": tasks, "wishes": list(wishes)})
-    library.call("flightrec_news_watch", text.encode())
-
-
 def open_in_go(library: Library) -> list[dict[str, Any]]:
     """Return the tasks and regions of ``runtime/trace`` that are open, oldest first.
 
-    At most 1000 of each, and only those begun since :func:`watch_for` asked for them, in libraries
+    At most 1000 of each, and only those begun since :meth:`News.wish` asked for them, in libraries
     whose ``runtime/trace`` tells of them. Enters Go.
     """
     listed: list[dict[str, Any]] = json.loads(library.text("flightrec_tasks_open"))
@@ -43,41 +34,110 @@ def open_in_go(library: Library) -> list[dict[str, Any]]:
 
 
 class News:
-    """A thread that waits for news from Go, in C, and calls a function with each.
+    """What one recorder's rules are told by Go. Any thread may use it.
 
-    :ivar lost: how much news was dropped because the function was too slow.
+    A bridge has one list of wishes and one queue. So the wishes of all recorders of a runtime are
+    put together, one thread waits for news, in C, and everyone is told of everything.
+
+    :param callback: is called with each event, on that thread; must be quick.
     """
 
     def __init__(self, library: Library, callback: Callable[[Event], Any]) -> None:
+        self.callback = callback
+        self.wishes: Sequence[Mapping[str, Any]] = ()
+        self.tasks = False
+        self.closed = False
+        with _lock:
+            self._desk = _desks.setdefault(library, _Desk(library))
+        self._lost_before = self._desk.lost
+
+    @property
+    def lost(self) -> int:
+        """How much news was dropped since this was made: there was too much at a time."""
+        return self._desk.lost - self._lost_before
+
+    def wish(self, wishes: Sequence[Mapping[str, Any]], *, tasks: bool) -> None:
+        """Say what there shall be news of, instead of what was said before. Enters Go.
+
+        :param tasks: whether open tasks and regions are kept, to be timed and listed.
+        """
+        self.wishes, self.tasks = wishes, tasks
+        self._desk.add(self)
+        self._desk.tell_go()
+
+    def close(self, timeout: float) -> None:
+        """Be told nothing more once this returns, or after that time."""
+        self._desk.remove(self, timeout)
+
+    def unwish(self) -> None:
+        """Have Go forget the wishes, after the close. Enters Go."""
+        self._desk.tell_go()
+
+
+class _Desk:
+    """All who are told what a bridge has to tell."""
+
+    def __init__(self, library: Library) -> None:
         self._library = library
-        self._callback = callback
-        self._closed = False
+        self._lock = threading.Lock()
+        self._telling_go = threading.Lock()  # held while in Go: who takes both takes it first
+        self._delivering = threading.RLock()
+        self._readers: tuple[News, ...] = ()
+        self._thread: threading.Thread | None = None
         self.lost = 0
-        target = takes_no_signals(self._run)
-        self._thread = threading.Thread(target=target, name="flightrec-news", daemon=True)
-        self._thread.start()
+
+    def add(self, news: News) -> None:
+        with self._lock:
+            if news.closed:  # meanwhile
+                return
+            if news not in self._readers:
+                self._readers = (*self._readers, news)
+            if self._thread is None and any(each.wishes for each in self._readers):
+                target = takes_no_signals(self._run)
+                self._thread = threading.Thread(target=target, name="flightrec-news", daemon=True)
+                self._thread.start()
+
+    def remove(self, news: News, timeout: float) -> None:
+        with self._lock:
+            news.closed = True
+            self._readers = tuple(each for each in self._readers if each is not news)
+            thread = self._thread
+            if not self._readers:
+                self._thread = None
+        if self._thread is None and thread is not None:
+            self._library.cdll.flightrec_news_wake()
+            if thread is not threading.current_thread():
+                thread.join(timeout)
+        elif self._delivering.acquire(timeout=timeout):
+            self._delivering.release()
+
+    def tell_go(self) -> None:
+        """Tell the bridge what all of them wish for, in the order of the changes."""
+        with self._telling_go:
+            readers = self._readers
+            wishes = [wish for each in readers for wish in each.wishes]
+            text = json.dumps({"tasks": any(each.tasks for each in readers), "wishes": wishes})
+            self._library.call("flightrec_news_watch", text.encode())
 
     def _run(self) -> None:
         news, lost = abi.News(), ctypes.c_uint64()
         wait = self._library.cdll.flightrec_news_next
-        while not self._closed:
-            # A limit, in case it was closed just before the call.
+        while self._thread is threading.current_thread():
+            # A limit, in case it was to end just before the call.
             status = wait(int(0.5e9), news, lost)
             self.lost = lost.value
             if status == Status.OK and news.kind in _KINDS:
-                self._callback(
-                    Event(
-                        kind=_KINDS[news.kind],
-                        name=news.name.decode(errors="replace"),
-                        start_ns=news.start_ns,
-                        end_ns=news.end_ns,
-                        status=None if news.status < 0 else news.status,
-                    )
+                event = Event(
+                    kind=_KINDS[news.kind],
+                    name=news.name.decode(errors="replace"),
+                    start_ns=news.start_ns,
+                    end_ns=news.end_ns,
+                    status=None if news.status < 0 else news.status,
                 )
+                with self._delivering:
+                    for each in self._readers:
+                        each.callback(event)
 
-    def close(self, timeout: float) -> None:
-        """End the thread."""
-        self._closed = True
-        self._library.cdll.flightrec_news_wake()
-        if self._thread is not threading.current_thread():
-            self._thread.join(timeout)
+
+_lock = threading.Lock()
+_desks: dict[Library, _Desk] = {}  # a library is never unloaded

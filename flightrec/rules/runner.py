@@ -177,8 +177,11 @@ class Runner:
 
     # ---- telling
 
-    def status(self) -> RuleStatus:
-        """Return what it has come to."""
+    def status(self, missed: int = 0) -> RuleStatus:
+        """Return what it has come to.
+
+        :param missed: how much news from Go was lost, in all.
+        """
         with self._lock:
             recording = self._recorder.enabled
             return RuleStatus(
@@ -195,6 +198,7 @@ class Runner:
                 saved=self._saved,
                 joined=self._joined,
                 suppressed=dict(self._suppressed),
+                missed=missed if self.rule.wishes else 0,
                 last_fired=self._last_fired,
                 last_saved=self._last_saved,
                 last_error=self._last_error,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import threading
 
+from flightrec.knownthreads import known_threads
+
 __all__ = ["python_stacks"]
 
 _FRAMES = 60
@@ -14,9 +16,10 @@ _THREADS = 200
 def python_stacks() -> list[dict[str, object]]:
     """Return the stack of each Python thread but flightrec's own, innermost frame first.
 
-    No source file is read for it, so it is cheap enough for the thread that a rule fires on.
+    No source file is read for it, so it is cheap enough for the thread that a rule fires on. Takes
+    no lock, so a signal handler may call it.
     """
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    names = {thread.ident: thread.name for thread in known_threads()}
     here = threading.get_ident()
     stacks = []
     for ident, frame in list(sys._current_frames().items())[:_THREADS]:

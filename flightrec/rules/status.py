@@ -27,6 +27,8 @@ class RuleStatus:
     :ivar saved: how many snapshots are its, those that it joined included.
     :ivar joined: how many of these another rule had asked for.
     :ivar suppressed: how often nothing was saved, by the limit that prevented it.
+    :ivar missed: how many tasks, requests and calls of ``gobridge.RequestSnapshot`` were not looked
+        at, because there were too many at a time. Some may have been this rule's.
     :ivar last_fired: when, in seconds since the epoch; None if never.
     :ivar last_saved: the path of its last snapshot; empty if there is none.
     :ivar last_error: what went wrong last; empty if nothing did.
@@ -45,6 +47,7 @@ class RuleStatus:
     saved: int
     joined: int
     suppressed: Mapping[str, int]
+    missed: int
     last_fired: float | None
     last_saved: str
     last_error: str
@@ -62,6 +65,8 @@ class RuleStatus:
         if self.suppressed:
             limits = ", ".join(f"{n} by {limit}" for limit, n in self.suppressed.items())
             parts.append(f"suppressed {limits}")
+        if self.missed:
+            parts.append(f"{self.missed} tasks or requests were missed: too many at a time")
         if self.last_error:
             parts.append(f"last error: {self.last_error}")
         return "; ".join(parts)

@@ -198,6 +198,32 @@ def test_every_metric_can_be_read(runtime: flightrec.GoRuntime) -> None:
         reader.read(["/no/such:metric"])
 
 
+def test_two_recorders(
+    runtime: flightrec.GoRuntime, make_recorder: Any, make_engine: MakeEngine
+) -> None:
+    """Rules of two recorders each see all of their tasks; the end of one is not the other's."""
+    fired: dict[str, list[Firing]] = {"a": [], "b": []}
+    engines = {}
+    for name, found in fired.items():
+        recorder = make_recorder(max_bytes=1 << 20)
+        recorder.start()
+        engines[name] = make_engine(recorder)
+        add(engines[name], f'task "{name}" slower than 1ns', None, on_fire=found.append)
+    for _ in range(20):
+        for name in fired:
+            with runtime.task(name):
+                pass
+    for name, found in fired.items():
+        until(lambda found=found: len(found) == 20, f"all of {name} fired")
+        assert {firing.event.name for firing in found if firing.event} == {name}
+        assert the_status(engines[name]).missed == 0
+    engines["b"].close()
+    with runtime.task("a"), runtime.task("b"):
+        pass
+    until(lambda: len(fired["a"]) == 21, "the other goes on")
+    assert len(fired["b"]) == 20
+
+
 def test_arming(recorder: flightrec.FlightRecorder, engine: RuleEngine) -> None:
     """A rule is silent until the window has history, and says so; nothing is missed by that."""
     fired: list[Firing] = []
