@@ -7,8 +7,9 @@ found slow; each is saved, joined another's snapshot or was suppressed by a limi
 only such snapshots are kept, each with its request and what followed; the folder keeps to its
 budget.
 
-Clients that ask as fast as they are answered keep the machine full: requests a second count there,
-and a median says little, because who waits is the scheduler's choice. ``--rate`` is for latencies.
+Requests begin at fixed times, ``--rate`` a second, and their latency counts from those. With
+``--rate 0`` clients ask again as soon as they are answered: then requests a second count, and
+latencies tell more of the scheduler than of the server.
 """
 
 from __future__ import annotations
@@ -66,8 +67,8 @@ class Kind:
 
 
 KINDS = (
-    Kind("plain, not traced", instrumented=False, traced=False),
-    Kind("instrumented, not traced", instrumented=True, traced=False),
+    Kind("plain (not traced)", instrumented=False, traced=False),
+    Kind("instrumented (not traced)", instrumented=True, traced=False),
     Kind("plain", instrumented=False, traced=True),
     Kind("instrumented", instrumented=True, traced=True),
     Kind("with the rule", instrumented=True, traced=True, rule=True),
@@ -79,7 +80,7 @@ def main(words: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.published", description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--requests", type=int, default=100_000)
-    parser.add_argument("--rate", type=float, default=0, help="requests a second; 0: all it can")
+    parser.add_argument("--rate", type=float, default=4000, help="a second; 0: all there can be")
     parser.add_argument("--kinds", default="plain,instrumented,with the rule", help="or: all")
     parser.add_argument("--server", default=SERVER, help="another version of it")
     options = parser.parse_args(words)

@@ -14,6 +14,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -29,6 +30,7 @@ func main() {
 	flag.Parse()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: *clients}}
 	took := make([][]time.Duration, *clients)
+	var next atomic.Int64 // whoever is free makes the next request: none waits for a slow one
 	failed, asked, late := make([]int, *clients), make([]int, *clients), make([]int, *clients)
 	began := time.Now()
 	var wg sync.WaitGroup
@@ -36,7 +38,7 @@ func main() {
 		wg.Add(1)
 		go func() {
 			defer wg.Done()
-			for i := c; i < *requests; i += *clients {
+			for i := int(next.Add(1)) - 1; i < *requests; i = int(next.Add(1)) - 1 {
 				path := *page
 				if i%*every == *every/2 {
 					path = *slow

@@ -18,6 +18,8 @@ __all__ = ["TraceFile", "add_trace_options", "read_trace_options"]
 
 #: How long the end may take: the runtime's last generation, and a reader of a pipe.
 _STOP_SECONDS = 10.0
+#: The same of a runtime that is known to be stuck.
+_STUCK_STOP_SECONDS = 1.0
 
 
 def add_trace_options(parser: argparse.ArgumentParser) -> None:
@@ -80,18 +82,27 @@ class TraceFile:
             rotate_seconds=self._rotate if self._rotate and not by_size else None,
         )
 
-    def finish(self, voice: Voice) -> bool:
-        """End the trace and tell of it; return whether all of it was written."""
+    def finish(self, voice: Voice, *, stuck: bool) -> bool:
+        """End the trace and tell of it; return whether all of it was written.
+
+        :param stuck: whether the Go runtime does not answer: its last events are then missing.
+        """
         stream, self._stream = self._stream, None
         if stream is None:
             return True
         error: Exception | None = None
+        seconds = _STUCK_STOP_SECONDS if stuck else _STOP_SECONDS
         try:
-            stream.stop(timeout=_STOP_SECONDS)
+            stream.stop(timeout=seconds)
         except Exception as exc:
             error = exc
         stats = stream.stats()
-        if error is not None:
+        if isinstance(error, TimeoutError):
+            voice.say(
+                f"flightrec: the end of the trace is missing: it did not come within {seconds:g} s",
+                always=True,
+            )
+        elif error is not None:
             voice.say(f"flightrec: the trace is not complete: {reason(error)}", always=True)
         elif stats.missed_generations:
             voice.say(

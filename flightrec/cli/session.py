@@ -139,7 +139,7 @@ class Session:
 
     def _write_last(self) -> bool:
         """Write the snapshot and end the trace; return whether both went well."""
-        traced = self._trace is None or self._trace.finish(self._voice)
+        traced = self._trace is None or self._trace.finish(self._voice, stuck=self._stuck)
         return self._snapshots.write_last() and traced
 
     def _leave(self, status: int) -> NoReturn:

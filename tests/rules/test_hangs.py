@@ -195,11 +195,11 @@ def runner(tmp_path: Path) -> Iterator[Runner]:
 
 
 def test_signals_to_a_run_that_hangs(go_library: Path, runner: Runner, judge: Judge) -> None:
-    """Of Go code that hangs, SIGUSR1 and a rule on SIGTERM leave snapshots, and the run ends."""
+    """Of Go code that hangs, signals, rules and --trace leave valid files, and the run ends."""
     folder = runner.folder / "snapshots"
     options: list[Any] = ["--workload", "spin", "-d", folder]
     options += ["--when", 'signal "SIGTERM"', "--when", "goroutines > 0", "--arm-after", "0"]
-    options += ["--min-interval", "0"]
+    options += ["--min-interval", "0", "--trace", "full.trace"]
     options += [f"OnceThereIs={runner.folder}/go"]
     program = runner.start(go_library, options=options, env=STUCK)
     until(lambda: list(folder.glob("*.trace")), "it runs")
@@ -208,8 +208,12 @@ def test_signals_to_a_run_that_hangs(go_library: Path, runner: Runner, judge: Ju
     dumped = runner.folder / "s-1.trace"
     until(dumped.exists, "SIGUSR1 has left a snapshot")
     program.signal(signal.SIGTERM)
-    assert program.finish().status == 128 + signal.SIGTERM
-    for path in (dumped, runner.snapshot, *folder.glob("*.trace")):
+    ended = program.finish()
+    assert ended.status == 128 + signal.SIGTERM
+    assert "the end of the trace is missing" in ended.said
+    assert "full.trace.partial" in ended.said
+    traced = runner.folder / "full.trace.partial"
+    for path in (dumped, traced, runner.snapshot, *folder.glob("*.trace")):
         judge.check(path)
     texts = [path.read_text() for path in sorted(folder.glob("2*.json"))]
     reasons = [reason["rule"] for text in texts for reason in json.loads(text)["reasons"]]

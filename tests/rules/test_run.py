@@ -13,16 +13,9 @@ from typing import Any
 
 import pytest
 
-from flightrec.toolchain import Toolchain
 from tests.helpers import ROOT, until
 from tests.helpers_go import Judge
-from tests.helpers_run import Libraries, Runner
-
-
-@pytest.fixture(scope="session")
-def libraries(go: Toolchain, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Return what builds one of the tests' programs, once."""
-    return Libraries(go, tmp_path_factory.getbasetemp())
+from tests.helpers_run import Runner
 
 
 @pytest.fixture

@@ -1,0 +1,3 @@
+module flightrec.bench/sqlload
+
+go 1.22
