@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -60,7 +61,11 @@ class RuleStatus:
             f"{name} = {shown(value, self.dimensions.get(name, 'count'))}"
             for name, value in self.values.items()
         ]
+        if self.values and self.read_ago is not None:
+            parts[-1] += f" ({self.read_ago:.1f} s ago)"
         parts.append(f"true {self.times_true} of {self.tried}, fired {self.fired}")
+        if self.last_fired is not None:
+            parts[-1] += f" (last {max(0.0, time.time() - self.last_fired):.1f} s ago)"
         parts.append(f"saved {self.saved}")
         if self.suppressed:
             limits = ", ".join(f"{n} by {limit}" for limit, n in self.suppressed.items())

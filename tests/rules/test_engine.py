@@ -224,6 +224,19 @@ def test_two_recorders(
     assert len(fired["b"]) == 20
 
 
+def test_missed(runtime: flightrec.GoRuntime, engine: RuleEngine) -> None:
+    """Tasks that end faster than they can be looked at are counted, and the status says so."""
+    go_on = threading.Event()
+    add(engine, 'task "many" slower than 1ns', None, on_fire=lambda _: go_on.wait(DEADLINE))
+    for _ in range(400):
+        with runtime.task("many"):
+            pass
+    go_on.set()
+    until(lambda: the_status(engine).fired + the_status(engine).missed == 400, "all are counted")
+    assert the_status(engine).missed >= 400 - 256 - 1
+    assert f"{the_status(engine).missed} tasks or requests were missed" in str(the_status(engine))
+
+
 def test_arming(recorder: flightrec.FlightRecorder, engine: RuleEngine) -> None:
     """A rule is silent until the window has history, and says so; nothing is missed by that."""
     fired: list[Firing] = []
