@@ -24,10 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SnapshotFile", "SnapshotWriter", "reason"]
 
-#: How long the runtime may take to hand over its newest events.
+#: How long the runtime may take to hand over its newest events: longer than for a rule, because
+#: most of these are a program's last.
 _FLUSH_SECONDS = 3.0
-#: The same, once it has taken longer: it is stuck, most likely.
-_STUCK_FLUSH_SECONDS = 0.5
 
 
 class SnapshotFile:
@@ -126,7 +125,6 @@ class SnapshotWriter:
         self._file = file
         self._voice = voice
         self._began = time.monotonic()
-        self._flush_seconds = _FLUSH_SECONDS
 
     def write_last(self) -> bool:
         """Write the snapshot at the program's end; return whether that went well.
@@ -167,17 +165,12 @@ class SnapshotWriter:
             return snapshot
 
     def _take(self) -> Snapshot:
-        from flightrec import FlightRecorderError
+        from flightrec.salvage import take_snapshot
 
-        try:
-            return self._recorder.snapshot(timeout=self._flush_seconds)
-        except (FlightRecorderError, TimeoutError) as exc:
-            if isinstance(exc, TimeoutError):
-                self._flush_seconds = _STUCK_FLUSH_SECONDS
-            # The recording has ended, or the runtime is stuck: better than nothing.
-            snapshot = self._recorder.snapshot(flush=False)
-            self._voice.say(f"flightrec: the newest events are missing: {exc}", always=True)
-            return snapshot
+        snapshot, missing = take_snapshot(self._recorder, flush=_FLUSH_SECONDS)
+        if missing is not None:
+            self._voice.say(f"flightrec: the newest events are missing: {missing}", always=True)
+        return snapshot
 
     def _tell(self, snapshot: Snapshot, name: str, nbytes: int) -> None:
         reach = _reach(snapshot)

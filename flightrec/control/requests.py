@@ -18,8 +18,8 @@ from flightrec.directory import SnapshotDirectory
 from flightrec.errors import FlightRecorderError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.attach import engine_of, existing_engine, rules, when
-from flightrec.rules.saving import FLUSH_SECONDS, take_snapshot
 from flightrec.rules.stacks import python_stacks
+from flightrec.salvage import FLUSH_SECONDS, take_snapshot
 from flightrec.sidecar import metadata, moment
 
 __all__ = ["Requests"]
@@ -88,7 +88,7 @@ class Requests:
         if tail:
             threading.Event().wait(tail)
         flush = FLUSH_SECONDS if request.get("flush", True) else 0.0
-        snapshot, flushed = take_snapshot(
+        snapshot, missing = take_snapshot(
             self._recorder, last=None if last is None else last + tail, flush=flush
         )
         with os.fdopen(os.dup(file), "wb", buffering=0) as out:
@@ -108,14 +108,14 @@ class Requests:
                 }
             ],
             open_in_go=None if engine is None else engine._open_in_go(),
-            flushed=flushed,
+            flushed=missing is None,
             stats=self._recorder.stats(),
         )
         return {
             "bytes": written,
             "generations": len(snapshot.generations),
             "seconds": facts["window"]["seconds"],
-            "newest_events": flushed,
+            "newest_events": missing is None,
             "metadata": facts,
         }
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from flightrec.newfile import new_file
-from flightrec.rules.saving import take_snapshot
 from flightrec.rules.stacks import python_stacks
+from flightrec.salvage import take_snapshot
 from flightrec.sidecar import metadata, moment
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def save_window(
     at = moment(time.time(), recorder.runtime.now_ns())
     stacks = python_stacks()
     opened = recorder.runtime._annotations.opened.as_facts()
-    snapshot, flushed = take_snapshot(recorder, last=None)
+    snapshot, missing = take_snapshot(recorder)
     facts = metadata(
         recorder,
         snapshot,
@@ -91,7 +91,7 @@ def save_window(
             }
         ],
         open_in_go=None,
-        flushed=flushed,
+        flushed=missing is None,
         stats=recorder.stats(),
     )
     facts["test"] = test

@@ -97,6 +97,8 @@ class Runner:
                 return None
             # Once for as long as it stays true; but if it could not fire yet, it still may.
             limit = "" if self._in_episode else self._limit()
+            if self._in_episode and self._armed and not unknown:
+                self._why = "has fired and is still true; fires again after it was false"
             if self._in_episode or limit:
                 if limit and limit not in self._told:
                     self._told.add(limit)

@@ -15,35 +15,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from flightrec.directory import SavedSnapshot, SnapshotDirectory, Suppressed, Ticket
-from flightrec.errors import FlightRecorderError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.firing import Firing
+from flightrec.salvage import take_snapshot
 from flightrec.sidecar import metadata, moment
 from flightrec.signals import signals_of_the_program, takes_no_signals
-from flightrec.snapshot import Snapshot
 
-__all__ = ["Saver", "take_snapshot"]
-
-#: How long the runtime may take to hand over its newest events.
-FLUSH_SECONDS = 2.0
+__all__ = ["Saver"]
 
 _log = logging.getLogger("flightrec")
-
-
-def take_snapshot(
-    recorder: FlightRecorder, *, last: float | None, flush: float = FLUSH_SECONDS
-) -> tuple[Snapshot, bool]:
-    """Take a snapshot of what there is, and say whether the newest events are in it.
-
-    A Go runtime that is stuck does not end its generation; then the rest of the window is taken,
-    after ``flush`` seconds.
-
-    :raises FlightRecorderError: there is nothing to take.
-    """
-    try:
-        return recorder.snapshot(last=last, timeout=flush), True
-    except (FlightRecorderError, TimeoutError):
-        return recorder.snapshot(last=last, flush=False), False
 
 
 @dataclass(eq=False)
@@ -181,7 +161,7 @@ class Saver:
         try:
             with self._changed:
                 firings = list(pending.firings)
-            snapshot, flushed = take_snapshot(recorder, last=_reach(firings, recorder))
+            snapshot, missing = take_snapshot(recorder, last=_reach(firings, recorder))
             with self._changed:
                 firings = list(pending.firings)
             pending.facts = metadata(
@@ -189,7 +169,7 @@ class Saver:
                 snapshot,
                 [_reason(firing) for firing in firings],
                 open_in_go=pending.open_in_go,
-                flushed=flushed,
+                flushed=missing is None,
                 arguments=pending.to.arguments,
                 stats=recorder.stats(),
             )

@@ -84,6 +84,7 @@ def test_once_an_episode(
         with running(runtime, "idle", goroutines=100, duration=60):
             facts_of(folder, count)
             still_true(engine, 3)
+            assert "still true" in the_status(engine).why
         assert len(folder.snapshots()) == count
         true = the_status(engine).times_true
         until(lambda: the_status(engine).values["goroutines"] <= 60, "the goroutines are gone")
