@@ -175,7 +175,9 @@ class RuleEngine:
         """Remove a rule by its name. A snapshot of it that is on its way is still saved.
 
         :raises RuleError: there is none of that name.
+        :raises ForkedProcessError: the library was loaded before a fork.
         """
+        self._library.check_fork()
         with self._changed:
             kept = tuple(runner for runner in self._runners if runner.rule.name != name)
             gone = {key: w for key, w in self.watches.items() if w.rule.name == name}
@@ -215,7 +217,11 @@ class RuleEngine:
                 self._told.set()
 
     def status(self) -> tuple[RuleStatus, ...]:
-        """Return what each rule has come to."""
+        """Return what each rule has come to.
+
+        :raises ForkedProcessError: the library was loaded before a fork.
+        """
+        self._library.check_fork()
         news = self._news
         missed = 0 if news is None else news.lost
         return tuple(runner.status(missed) for runner in self._runners)
@@ -236,14 +242,19 @@ class RuleEngine:
         _engines.add(self)
 
     def close(self) -> None:
-        """End the threads. What was asked for is saved first, without waiting for tails."""
+        """End the threads. What was asked for is saved first, without waiting for tails.
+
+        Does nothing in a forked child.
+        """
+        if is_forked():
+            return
         with self._changed:
             thread, self._thread = self._thread, None
             reader, self._reader = self._reader, None
             news, self._news = self._news, None
             self._closed = True
             self._changed.notify_all()
-        if thread is None or is_forked():
+        if thread is None:
             return
         if thread is not threading.current_thread():
             thread.join(_CLOSE_SECONDS)
@@ -361,6 +372,8 @@ class RuleEngine:
 
     def ends(self, event: Event, *, wait: float = _LAST_SECONDS) -> list[Firing]:
         """The process ends by this event: have everything saved at once, and wait for it."""
+        if is_forked():
+            return []
         self._saver.hurry()
         fired = self.post(event, wait=wait)
         until = time.monotonic() + wait

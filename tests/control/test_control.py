@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import os
@@ -330,14 +331,19 @@ def test_senseless_times(listening: ControlServer, tmp_path: Path, fields: dict[
     unharmed(listening)
 
 
-def test_endless_line(listening: ControlServer) -> None:
-    """A line without an end is cut off after 64 KiB, and not read to its GiB."""
+def sent_until_refused(connection: socket.socket, most: int) -> int:
+    """Send bytes until the other side has closed, and return how many it took at most."""
     sent = 0
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        while sent < most:
+            sent += connection.send(b"x" * (1 << 16))
+    return sent
+
+
+def test_endless_line(listening: ControlServer) -> None:
+    """A line of a GiB is cut off after 64 KiB, and not read to its end."""
     with connect(listening) as connection:
-        with pytest.raises(OSError, match=r"pipe|reset"):
-            while sent < 1 << 30:
-                sent += connection.send(b"x" * (1 << 16))
-    assert sent < 1 << 21  # what the sockets take at most
+        assert sent_until_refused(connection, 1 << 30) < 1 << 21  # sockets have buffers
     unharmed(listening)
 
 

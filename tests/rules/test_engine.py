@@ -527,7 +527,7 @@ def test_go_asks(go_child: Any, tmp_path: Path) -> None:
 
 
 def test_forked_child(child: Any, tmp_path: Path) -> None:
-    """In a forked child rules do nothing, and nothing hangs."""
+    """In a forked child rules do nothing, and nothing hangs, whatever lock was held meanwhile."""
     child.run(
         """
         from flightrec.directory import SnapshotDirectory
@@ -537,14 +537,33 @@ def test_forked_child(child: Any, tmp_path: Path) -> None:
         folder = SnapshotDirectory(sys.argv[1])
         with flightrec.FlightRecorder() as recorder, RuleEngine(recorder) as engine:
             engine.add(engine.rule("panic", to=folder))
+            held, go_on = threading.Event(), threading.Event()
+            def hold():
+                with engine._changed:
+                    held.set()
+                    go_on.wait()
+            holds = threading.Thread(target=hold)
+            holds.start()
+            held.wait()
             pid = fork()
             if pid == 0:
                 assert engine.post(Event(kind="panic")) == []
-                try:
-                    engine.add(engine.rule("exit", to=folder))
-                except flightrec.ForkedProcessError:
-                    os._exit(0)
-                os._exit(1)
+                assert engine.ends(Event(kind="panic")) == []
+                engine.close()
+                calls = (
+                    lambda: engine.add(engine.rule("exit", to=folder)),
+                    lambda: engine.remove("panic"),
+                    engine.status,
+                )
+                for call in calls:
+                    try:
+                        call()
+                    except flightrec.ForkedProcessError:
+                        continue
+                    os._exit(1)
+                os._exit(0)
+            go_on.set()
+            holds.join()
             assert os.waitpid(pid, 0)[1] == 0
             assert engine.post(Event(kind="panic"), wait=60)[0].saved
         """,
