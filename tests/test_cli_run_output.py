@@ -15,7 +15,7 @@ from tests.helpers import Thread, until
 from tests.helpers_go import Judge
 from tests.helpers_run import Runner, Running
 
-QUICK = ("pairs=1", "duration=0.1")
+QUICK = ("pairs=1", "duration=0.01")
 
 
 @pytest.fixture
