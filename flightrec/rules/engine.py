@@ -342,21 +342,26 @@ class RuleEngine:
 
     # ---- events
 
-    def post(self, event: Event, *, wait: float | None = None) -> list[Firing]:
+    def post(
+        self, event: Event, *, wait: float | None = None, again: Rule | None = None
+    ) -> list[Firing]:
         """Try the rules that wait for events on one. Waits only if asked to, by ``wait`` or a rule.
 
         :param wait: how long to wait for what fired to be saved, in seconds.
+        :param again: only this rule, which saw the event before and could not save a snapshot.
         :returns: what fired.
         """
-        fired = self._try(event)
+        fired = self._try(event, again)
         until = time.monotonic() + (_LAST_SECONDS if wait is None else wait)
         for firing in fired:
             if wait is not None or firing.rule.wait:
                 firing.wait(max(0.0, until - time.monotonic()))
         return fired
 
-    def _try(self, event: Event) -> list[Firing]:
+    def _try(self, event: Event, again: Rule | None = None) -> list[Firing]:
         runners = self._by_event
+        if again is not None:
+            runners = tuple(runner for runner in runners if runner.rule is again)
         if not runners or is_forked():
             return []
         known = self._moment
@@ -365,7 +370,7 @@ class RuleEngine:
         )
         fired = []
         for runner in runners:
-            if firing := runner.on_event(moment):
+            if firing := runner.on_event(moment, again=again is not None):
                 fired.append(firing)
                 self._fired(runner, firing)
         return fired

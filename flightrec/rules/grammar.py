@@ -164,6 +164,7 @@ class _Parser:
         elif token.kind == "word" and token.text in _EVENTS:
             condition = self._event()
         else:
+            self._check_event(token)
             condition = self._comparison()
         while self._next.kind == "word" and self._next.text == "for":
             if condition.awaits_event:
@@ -174,6 +175,15 @@ class _Parser:
             self._at += 1
             condition = For(condition, self.quantity("time", "a time"))
         return condition
+
+    def _check_event(self, token: Token) -> None:
+        """Refuse a word that stands where an event's kind should, judging by what follows."""
+        follows = self._tokens[min(self._at + 1, len(self._tokens) - 1)]
+        named = follows.kind == "string" or follows.text in ("slower", "status")
+        if token.kind == "word" and token.text not in _KEYWORDS and named:
+            kinds = ", ".join(sorted(_EVENTS))
+            near = nearest(token.text, _EVENTS, 1)
+            raise self._error(f"{token.text!r} is no event", near or f"the events are {kinds}")
 
     def _parenthesis(self) -> Condition:
         self._depth += 1
@@ -237,9 +247,9 @@ class _Parser:
             return token, token.text, self._take().text
         return token, token.text, ""
 
-    def quantity(self, dimension: str | None, wanted: str) -> Quantity:
+    def quantity(self, dimension: str | None, wanted: str, example: str = "") -> Quantity:
         token = self._next
-        example = DIMENSIONS[dimension or "count"]
+        example = example or DIMENSIONS[dimension or "count"]
         match = _NUMBER.fullmatch(token.text.replace("μ", "µ")) if token.kind == "number" else None
         if match is None:
             raise self._unexpected(wanted, f"write {wanted}, such as {example}")
@@ -276,7 +286,7 @@ class _Parser:
             return Requested(name)
         if kind in ("exit", "http") and self._word("status"):
             operator = self._operator()
-            return Status(kind, name, operator, self.quantity("count", "a status"))
+            return Status(kind, name, operator, self.quantity("count", "a status", "500"))
         if kind == "exit":
             return Ended(kind)
         if self._next.kind != "word" or self._next.text != "slower":

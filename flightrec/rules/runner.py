@@ -107,15 +107,18 @@ class Runner:
             self._in_episode = True
             return self._fire(None, self._values)
 
-    def on_event(self, moment: Moment) -> Firing | None:
-        """Try it on something that happened; return a firing if it fired."""
+    def on_event(self, moment: Moment, *, again: bool = False) -> Firing | None:
+        """Try it on something that happened; return a firing if it fired.
+
+        :param again: it was tried on that before, and what came of it was counted.
+        """
         values = moment.values
         with self._lock:
             true = bool(self._trial.at(moment))
-            self._tried += 1
-            self._true += true
+            self._tried += not again
+            self._true += true and not again
             limit = self._limit() if true else ""
-            if limit:
+            if limit and not again:
                 self._count(limit)
             if limit or not true:
                 return None

@@ -19,6 +19,7 @@ from flightrec.recorder import FlightRecorder
 from flightrec.rules.attach import engine_of
 from flightrec.rules.conditions import Condition, Ended, Or, Slower
 from flightrec.rules.engine import RuleEngine
+from flightrec.rules.firing import Firing
 from flightrec.rules.moment import Event
 from flightrec.rules.quantity import Quantity
 
@@ -32,6 +33,8 @@ Raises = bool | type[BaseException] | tuple[type[BaseException], ...]
 
 #: How many different watches a recorder may have: a name is that of a kind of work.
 _WATCHES = 1000
+#: A block that hangs and could not be captured yet is tried again so often, in seconds.
+_AGAIN_SECONDS = 1.0
 
 _lock = threading.Lock()
 
@@ -100,6 +103,8 @@ class Watch:
         self._lock = threading.Lock()
         #: Blocks that have not reached their deadline, which are in the order of it.
         self._running: dict[int, Block] = {}
+        #: Those beyond it that are not captured for certain, and when to look again.
+        self._late: dict[Block, float] = {}
         # Each asyncio task has its own, so blocks that interleave on one thread keep apart.
         self._open: contextvars.ContextVar[tuple[Block, ...]] = contextvars.ContextVar(
             "flightrec_open_blocks", default=()
@@ -177,9 +182,10 @@ class Watch:
         if self._while_running:
             with self._lock:
                 self._running.pop(id(block), None)
+                self._late.pop(block, None)
         if exc is not None and isinstance(exc, self._raises):
             self._post(block, "exception", f"{self.name}: {type(exc).__name__}")
-        if self._slower_than is not None and not block.told:
+        if self._slower_than is not None and not block.captured:
             took = time.monotonic() - block.began
             if took > self._slower_than:
                 self._post(block, "block", self.name)
@@ -187,40 +193,65 @@ class Watch:
     def _post(self, block: Block, kind: Any, name: str, *, running: bool = False) -> None:
         now = self._engine.recorder.runtime.now_ns()
         start = now - round((time.monotonic() - block.began) * 1e9)
-        self._engine.post(Event(kind=kind, name=name, start_ns=start, end_ns=now, running=running))
+        event = Event(kind=kind, name=name, start_ns=start, end_ns=now, running=running)
+        again = self.rule if kind == "block" and block.told else None
+        for firing in self._engine.post(event, again=again):
+            if firing.rule is self.rule:
+                block.firing = firing
 
     def next_deadline(self) -> float | None:
         """Return when the engine must look next, on ``time.monotonic()``; None if nothing runs."""
         with self._lock:
             first = next(iter(self._running.values()), None)
-        return None if first is None else first.began + (self._slower_than or 0.0)
+            times = list(self._late.values())
+        if first is not None:
+            times.append(first.began + (self._slower_than or 0.0))
+        return min(times, default=None)
 
     def look(self, now: float) -> None:
-        """Fire for the blocks that have run for too long."""
-        while True:
-            with self._lock:
-                first = next(iter(self._running.values()), None)
-                if first is None or first.began + (self._slower_than or 0.0) > now:
-                    return
+        """Fire for the blocks that have run for too long, and again for those not captured yet."""
+        with self._lock:
+            while (first := next(iter(self._running.values()), None)) is not None:
+                if first.began + (self._slower_than or 0.0) > now:
+                    break
                 del self._running[id(first)]
-            first.told = True
-            self._post(first, "block", self.name, running=True)
+                self._late[first] = now
+            late = [block for block, at in self._late.items() if at <= now]
+        for block in late:
+            if not block.captured:
+                self._post(block, "block", self.name, running=True)
+                block.told = True
+            with self._lock:
+                if block.captured and block.firing is not None and block.firing.done:
+                    self._late.pop(block, None)
+                elif block in self._late:  # it has not ended meanwhile
+                    self._late[block] = now + _AGAIN_SECONDS
 
 
 class Block:
     """One run through a watched block of code.
 
     :ivar began: on ``time.monotonic()``.
-    :ivar told: whether it has fired while it ran.
+    :ivar told: whether it was told of while it ran.
+    :ivar firing: of the watch's rule, if it fired.
     """
 
-    __slots__ = ("_task", "_watch", "began", "told")
+    __slots__ = ("_task", "_watch", "began", "firing", "told")
 
     def __init__(self, watch: Watch) -> None:
         self._watch = watch
         self._task: Task | None = None
         self.began = 0.0
         self.told = False
+        self.firing: Firing | None = None
+
+    @property
+    def captured(self) -> bool:
+        """Whether it has fired, and there is a snapshot or still may be."""
+        firing = self.firing
+        if firing is None:
+            return False
+        return not firing.done or firing.saved is not None or firing.rule.to is None
 
     def __enter__(self) -> Block:
         watch, engine = self._watch, self._watch._engine

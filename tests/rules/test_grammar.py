@@ -161,6 +161,10 @@ def test_texts(text: str, printed: str | None) -> None:
         ("(goroutines > 5", 15, "close"),
         ("goroutines > 5 && heap > 1B", 15, "and"),
         ("http slower 1s", 12, "than"),
+        ("htp slower than 3ms", 0, "did you mean http?"),
+        ('jobs "x" slower than 3ms', 0, "the events are block, exception, exit, http"),
+        ("http status > 5s", 14, "500"),
+        ("exit status", 11, "!="),
     ],
 )
 def test_mistakes(text: str, position: int, suggestion: str) -> None:

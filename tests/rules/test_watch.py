@@ -101,6 +101,20 @@ def test_while_running(recorder: flightrec.FlightRecorder, fired: list[Firing]) 
     assert any(line.startswith("hangs_here") for line in stacks)
 
 
+def test_hang_that_could_not_be_captured_at_once(
+    recorder: flightrec.FlightRecorder, folder: SnapshotDirectory
+) -> None:
+    """A block that hangs before its rule is armed is captured once it is, and told of once."""
+    hanging = watch(recorder, folder, name="h", slower_than=0.01, while_running=True, arm_after=1.5)
+    with hanging:
+        until(folder.snapshots, "it is captured while it hangs")
+    until(lambda: rules(recorder)[0].saved, "it is counted")
+    (status,) = rules(recorder)
+    assert (status.times_true, status.fired, status.saved) == (1, 1, 1)
+    assert status.suppressed == {"not_armed": 1}
+    assert len(folder.snapshots()) == 1
+
+
 def test_many_that_run(recorder: flightrec.FlightRecorder, fired: list[Firing]) -> None:
     """Of many blocks at the same time, exactly those fire that run for too long."""
     hanging = watching(recorder, fired, slower_than=0.3, while_running=True, name="h")
