@@ -98,18 +98,20 @@ def test_handler_that_panics(serves: Child, judge: Judge, tmp_path: Path) -> Non
     )
 
 
-def test_rules_on_requests_fire(serves: Child, tmp_path: Path) -> None:
-    """'http status >= 500' fires for a request that failed."""
+@pytest.mark.parametrize("http2", [False, True])
+def test_rules_on_requests_fire(serves: Child, tmp_path: Path, http2: bool) -> None:
+    """'http status >= 500' fires for a request that failed, over HTTP/1 and 2."""
     code = """
     runtime = flightrec.load()
     fired = threading.Event()
     with flightrec.FlightRecorder(runtime) as recorder:
         rule = "http status >= 500"
         recorder.when(rule, sys.argv[1], arm_after=0, on_saved=lambda saved: fired.set())
-        runtime.run("visit", Requests=[["GET", "/items/1"], ["GET", "/fails"]])
+        requests = [["GET", "/items/1"], ["GET", "/fails"]]
+        runtime.run("visit", Requests=requests, HTTP2=sys.argv[2] == "True")
         print(fired.wait(60))
     """
-    assert serves.run(code, tmp_path / "snapshots").stdout == "True\n"
+    assert serves.run(code, tmp_path / "snapshots", http2).stdout == "True\n"
 
 
 def test_package_that_cannot_be_instrumented(tmp_path: Path) -> None:

@@ -179,9 +179,36 @@ func flightrecStatus2(rw ResponseWriter) int {
 }
 """
 
-#: From Go 1.27 on HTTP/2 is another package, which does not tell.
+#: From Go 1.27 on HTTP/2 is a package of its own.
 _HTTP2_FROM_127 = """\
-//go:build go1.27 || nethttpomithttp2
+//go:build go1.27 && !nethttpomithttp2
+
+package http
+
+func flightrecStatus2(rw ResponseWriter) int {
+	if writer, ok := rw.(http2ResponseWriter); ok {
+		return writer.FlightrecStatus()
+	}
+	return -1
+}
+"""
+
+_HTTP2_PACKAGE = """\
+//go:build go1.27
+
+package http2
+
+// FlightrecStatus returns the status of the answer, 0 if none was written, -1 if it is over.
+func (w *ResponseWriter) FlightrecStatus() int {
+	if w.rws == nil {
+		return -1
+	}
+	return w.rws.status
+}
+"""
+
+_NO_HTTP2 = """\
+//go:build nethttpomithttp2
 
 package http
 
@@ -217,6 +244,8 @@ NET_HTTP = Overlay(
         "net/http/zz_flightrec.go": _HTTP,
         "net/http/zz_flightrec_http2_before.go": _HTTP2_BEFORE_127,
         "net/http/zz_flightrec_http2_go127.go": _HTTP2_FROM_127,
+        "net/http/zz_flightrec_http2_omitted.go": _NO_HTTP2,
+        "net/http/internal/http2/zz_flightrec.go": _HTTP2_PACKAGE,
     },
     install="""\
 \ttrace.FlightrecRequestEnded, trace.FlightrecMonotonic = RequestEnded, Monotonic
