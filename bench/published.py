@@ -17,6 +17,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import os
 import signal
 import socket
 import statistics
@@ -47,7 +48,7 @@ KEPT = Kept(
 )
 #: How long what is on its way may take to be saved.
 SETTLE_SECONDS = 20.0
-FIGURES = ("per_second", "mean_ms", "p50_ms", "p90_ms", "p99_ms", "p99.8_ms")
+FIGURES = ("per_second", "server_cpu_us", "mean_ms", "p50_ms", "p90_ms", "p99_ms", "p99.8_ms")
 
 #: Runs a program in a library and records nothing.
 _UNTRACED = """\
@@ -99,7 +100,10 @@ def main(words: Sequence[str] | None = None) -> int:
             for kind in kinds:
                 snapshots = Path(folder, f"snapshots-{number}")
                 with _serving(kind, snapshots, Path(folder)) as (base, pid):
+                    before = _cpu_seconds(pid)
                     said = _load(load, base, options)
+                    cpu = _cpu_seconds(pid) - before
+                    said["server_cpu_us"] = cpu / options.requests * 1e6
                     found[kind.name].append(said)
                     status = _settled(pid) if kind.rule else None
                 if status is not None:
@@ -156,6 +160,12 @@ def _load(load: Path, base: str, options: argparse.Namespace) -> dict[str, float
     if said["failed"]:
         raise SystemExit(f"{said['failed']} requests failed")
     return said
+
+
+def _cpu_seconds(pid: int) -> float:
+    """Return how much CPU time a process has taken."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _settled(pid: int) -> dict[str, Any]:

@@ -214,8 +214,8 @@ def test_two_recorders(
         for name in fired:
             with runtime.task(name):
                 pass
+    until(lambda: all(len(found) == 20 for found in fired.values()), "all of each fired")
     for name, found in fired.items():
-        until(lambda found=found: len(found) == 20, f"all of {name} fired")
         assert {firing.event.name for firing in found if firing.event} == {name}
         assert the_status(engines[name]).missed == 0
     engines["b"].close()
