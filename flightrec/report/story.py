@@ -48,5 +48,6 @@ def _lines(found: Explanation) -> list[dict[str, Any]]:
     for part in found.parts:
         depths.append(0 if part.parent is None else depths[part.parent] + 1)
         text = step_text(part, f"goroutine {part.goid}").rstrip(",")
-        lines.append({"depth": depths[-1], "ns": part.ns, "text": valid_text(text)})
+        line = {"depth": depths[-1], "ns": part.ns, "goid": part.goid, "text": valid_text(text)}
+        lines.append(line)
     return lines

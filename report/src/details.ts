@@ -1,13 +1,17 @@
 // What is selected, in full: a state with its stack and wake-ups, a task, or the sums of a stretch.
 
 import { fill, h, name } from "./dom";
-import { baseName, duration, moment, percent, shortFunction } from "./format";
+import { baseName, duration, moment, percent, plural, shortFunction, shortName } from "./format";
 import { flame } from "./flame";
-import { RUNNING, STATES, Trace } from "./model";
-import { shortName, type Timeline } from "./timeline";
+import { OUTSIDE, RUNNING, STATES, Trace } from "./model";
+import type { Timeline } from "./timeline";
+
+function samplesText(n: number): string {
+  return plural(n, "sample");
+}
 
 export class Details {
-  private weighed = -1;
+  private weighed: string | undefined;
   constructor(
     private readonly trace: Trace,
     private readonly timeline: Timeline,
@@ -42,10 +46,9 @@ export class Details {
   private state(row: number): void {
     const { trace, timeline } = this;
     const g = trace.owner[row]!;
-    const reason = trace.reasons[trace.reason[row]!]!;
     const wake = timeline.wakeOf(row);
     const waker = wake === undefined ? -1 : trace.waker[wake]!;
-    const facts = h("div", {}, h("h3", {}, name(STATES[trace.state[row]!]!), reason ? ` (${reason})` : "", ` for ${duration(trace.end[row]! - trace.begin[row]!)}`), h("p", {}, this.link(g), ` from ${moment(trace.begin[row]!, 100)} to ${moment(trace.end[row]!, 100)}`));
+    const facts = h("div", {}, h("h3", {}, name(trace.stateText(row)), ` for ${duration(trace.end[row]! - trace.begin[row]!)}`), h("p", {}, this.link(g), ` from ${moment(trace.begin[row]!, 100)} to ${moment(trace.end[row]!, 100)}`));
     if (wake !== undefined) {
       facts.append(h("p", {}, "Woken by ", waker >= 0 ? this.link(waker, trace.wakeTime[wake]!) : "a timer or the network poller", waker >= 0 ? ", at:" : ""));
       if (waker >= 0) facts.append(this.stack(trace.wakeStack[wake]!));
@@ -59,7 +62,10 @@ export class Details {
         h("button", { type: "button", onclick: () => timeline.select({ g, stretch: [trace.begin[trace.first[g]!]!, trace.end[trace.first[g + 1]! - 1]!] }) }, "Where its time went"),
       ),
     );
-    fill(this.panel, h("div", { class: "columns" }, facts, h("div", {}, h("h3", {}, trace.state[row] === RUNNING ? "Stopped at" : "Stack"), this.stack(trace.stack[row]!))));
+    const beside = h("div", {}, h("h3", {}, trace.state[row] === RUNNING ? "Stopped at" : "Stack"), this.stack(trace.stack[row]!));
+    const samples = this.samples(trace.begin[row]!, trace.end[row]!, g);
+    if (samples.size > 0) beside.append(h("h3", {}, "CPU samples"), this.flames(samples, samplesText));
+    fill(this.panel, h("div", { class: "columns" }, facts, beside));
   }
 
   private goroutine(g: number): void {
@@ -97,7 +103,7 @@ export class Details {
     const byStack = STATES.map(() => new Map<number, number>());
     const low = g === undefined ? 0 : trace.first[g]!;
     const high = g === undefined ? trace.begin.length : trace.first[g + 1]!;
-    const own = trace.groups.map((group) => !["runtime", "recorder"].includes(group.kind));
+    const own = trace.groups.map((group) => trace.isProgram(group.members[0]!));
     const sums = STATES.map(() => new Float64Array(trace.reasons.length));
     for (let row = low; row < high; row++) {
       const time = Math.min(trace.end[row]!, to) - Math.max(trace.begin[row]!, from);
@@ -109,27 +115,35 @@ export class Details {
       stacks.set(trace.stack[row]!, (stacks.get(trace.stack[row]!) ?? 0) + time);
     }
     sums.forEach((list, k) => list.forEach((time, reason) => {
-      if (time > 0) byReason.set(`${STATES[k]}${trace.reasons[reason] ? ` (${trace.reasons[reason]})` : ""}`, time);
+      const text = `${STATES[k]}${trace.reasons[reason] && k !== OUTSIDE ? ` (${trace.reasons[reason]})` : ""}`;
+      if (time > 0) byReason.set(text, (byReason.get(text) ?? 0) + time);
     }));
     const all = byState.reduce((a, b) => a + b, 0);
     const bar = h("div", { class: "states", role: "img", "aria-label": STATES.map((state, k) => `${state} ${percent(byState[k]! / (all || 1))}`).join(", ") });
     STATES.forEach((state, k) => {
       if (byState[k]! <= 0) return;
-      const part = h("i", { class: state.toLowerCase(), title: `${state}: ${duration(byState[k]!)}` });
+      const part = h("i", { class: state.toLowerCase().replace(" ", "-"), title: `${state}: ${duration(byState[k]!)}` });
       part.style.flexGrow = String(byState[k]! / all);
       bar.append(part);
     });
     const reasons = [...byReason].sort((a, b) => b[1] - a[1]);
-    // Of most use at first: what is not running but could be explained.
-    if (this.weighed < 0 || byState[this.weighed]! <= 0) this.weighed = byState.indexOf(Math.max(...byState));
+    // What the stacks can be weighed by: the time in each state, and CPU samples.
+    const graphs = new Map<string, () => HTMLElement>();
+    const samples = this.samples(from, to, g);
+    STATES.forEach((state, k) => {
+      if (byState[k]! > 0) graphs.set(state, () => this.flames(byStack[k]!, duration));
+    });
+    if (samples.size > 0) graphs.set("CPU samples", () => this.flames(samples, samplesText));
+    const most = STATES[byState.indexOf(Math.max(...byState))]!;
     const graph = h("div");
-    const draw = (k: number): void => {
-      this.weighed = k;
-      for (const button of choices.children) button.setAttribute("aria-pressed", String(button.textContent === STATES[k]));
-      fill(graph, this.flames(byStack[k]!));
+    const draw = (chosen: string): void => {
+      for (const button of choices.children) button.setAttribute("aria-pressed", String(button.textContent === chosen));
+      fill(graph, graphs.get(chosen)?.() ?? null);
     };
-    const choices = h("div", { class: "buttons", role: "group", "aria-label": "State whose stacks are shown" }, ...STATES.flatMap((state, k) => (byState[k]! > 0 ? [h("button", { type: "button", onclick: () => draw(k) }, state)] : [])));
-    draw(this.weighed);
+    const choose = (chosen: string) => () => draw((this.weighed = chosen));
+    const choices = h("div", { class: "buttons", role: "group", "aria-label": "What the stacks are weighed by" }, ...[...graphs.keys()].map((called) => h("button", { type: "button", onclick: choose(called) }, called)));
+    // What was chosen before, if it is there; else that of which there is most.
+    draw(this.weighed !== undefined && graphs.has(this.weighed) ? this.weighed : most);
     fill(
       this.panel,
       h("h3", {}, g === undefined ? "All goroutines of the program" : name(trace.name(g)), `: ${duration(to - from)} from ${moment(from, 1000)}`),
@@ -144,16 +158,26 @@ export class Details {
     );
   }
 
-  private flames(weights: Map<number, number>): HTMLElement {
+  /** How many CPU samples each stack has. */
+  private samples(from: number, to: number, g?: number): Map<number, number> {
+    const found = new Map<number, number>();
+    for (const sample of this.trace.samplesIn(from, to, g)) {
+      const stack = this.trace.sampleStack[sample]!;
+      found.set(stack, (found.get(stack) ?? 0) + 1);
+    }
+    return found;
+  }
+
+  private flames(weights: Map<number, number>, weight: (value: number) => string): HTMLElement {
     const { trace } = this;
     const found = flame(weights, (stack) => trace.frames(stack));
     const graph = h("div", { class: "flames" });
-    if (found.nodes.length === 0) return h("p", { class: "soft" }, "The trace has no stacks of this state here.");
+    if (found.nodes.length === 0) return h("p", { class: "soft" }, "The trace has no stacks of this here.");
     graph.style.height = `${Math.min(found.depth, 60) * 19}px`;
     for (const node of found.nodes) {
       if (node.width < 0.002 || node.depth >= 60) continue;
       const frame = trace.frame(node.frame);
-      const text = `${shortFunction(frame.function)}: ${duration(node.weight)}, ${percent(node.weight / found.total)}`;
+      const text = `${shortFunction(frame.function)}: ${weight(node.weight)}, ${percent(node.weight / found.total)}`;
       const box = h("div", { class: `flame${frame.program ? " own" : ""}`, title: `${frame.function}\n${frame.file}:${frame.line}\n${text}` }, name(shortFunction(frame.function)));
       box.style.left = `${node.x * 100}%`;
       box.style.width = `calc(${node.width * 100}% - 1px)`;

@@ -45,6 +45,11 @@ export function count(value: number): string {
     .replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
+/** Any number, such as one that a rule has read: a count if it is whole, else three digits. */
+export function measured(value: number): string {
+  return Number.isInteger(value) ? count(value) : significant(value);
+}
+
 /** A size: "1.5 MiB". */
 export function bytes(value: number): string {
   if (!Number.isFinite(value)) return "—";
@@ -75,6 +80,12 @@ export function shortFunction(name: string): string {
   const paren = name.search(/[([]/);
   const end = paren < 0 ? name.length : paren;
   return name.slice(name.lastIndexOf("/", end) + 1);
+}
+
+/** `G7 net/http.(*conn).serve` as `G7 http.(*conn).serve`. */
+export function shortName(text: string): string {
+  const at = text.indexOf(" ");
+  return at < 0 ? text : `${text.slice(0, at)} ${shortFunction(text.slice(at + 1))}`;
 }
 
 /** The last part of a path. */

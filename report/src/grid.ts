@@ -1,6 +1,6 @@
 // A table that sorts and filters; only the rows in view are elements.
 
-import { append, fill, h, name } from "./dom";
+import { fill, h, name } from "./dom";
 import { count } from "./format";
 import { words } from "./search";
 
@@ -25,7 +25,8 @@ export interface GridOptions<R> {
   readonly sort: number;
   readonly go: (row: R) => void;
   readonly empty: string;
-  readonly note?: string;
+  /** Rows that are shown only if they are asked for, and what they are. */
+  readonly further?: { readonly rows: readonly R[]; readonly label: string };
 }
 
 const HEIGHT = 26;
@@ -38,6 +39,7 @@ export function grid<R>(options: GridOptions<R>): HTMLElement {
   let chosen = -1;
   const template = columns.map((column) => column.width).join(" ");
   const filter = h("input", { type: "search", placeholder: "Filter…", "aria-label": `Filter: ${options.label}`, oninput: () => arrange() });
+  const further = h("input", { type: "checkbox", onchange: () => arrange() });
   const total = h("span", { class: "soft", role: "status" });
   const buttons = columns.map((column, i) =>
     h("button", {
@@ -56,9 +58,10 @@ export function grid<R>(options: GridOptions<R>): HTMLElement {
   const body = h("div", { class: "grid-body", tabindex: 0, role: "grid", "aria-label": `${options.label}: arrows choose a row, Enter shows it in the timeline` }, h("div", { role: "rowgroup", class: "grid-sticky" }, head), space);
 
   const value = (row: R, column: GridColumn<R>): number | string => column.by?.(row) ?? column.text(row).toLowerCase();
+  const all = (): readonly R[] => (further.checked ? [...options.rows, ...options.further!.rows] : options.rows);
   const arrange = (): void => {
     const wanted = words(filter.value);
-    rows = options.rows.filter((row) => {
+    rows = all().filter((row) => {
       if (wanted.length === 0) return true;
       const text = columns.map((column) => column.text(row)).join(" ").toLowerCase();
       return wanted.every((word) => text.includes(word));
@@ -78,7 +81,9 @@ export function grid<R>(options: GridOptions<R>): HTMLElement {
     chosen = -1;
     body.setAttribute("aria-rowcount", String(rows.length + 1));
     space.style.height = `${Math.max(rows.length, 1) * HEIGHT}px`;
-    fill(total, wanted.length > 0 ? `${count(rows.length)} of ${count(options.rows.length)}` : count(options.rows.length));
+    // As tall as its rows, within what the style allows.
+    body.style.height = `${(Math.max(rows.length, 1) + 1) * HEIGHT + 18}px`;
+    fill(total, wanted.length > 0 ? `${count(rows.length)} of ${count(all().length)}` : count(all().length));
     body.scrollTop = 0;
     draw();
   };
@@ -104,7 +109,7 @@ export function grid<R>(options: GridOptions<R>): HTMLElement {
       element.id = `${body.id}-${i}`;
       shown.push(element);
     }
-    if (rows.length === 0) shown.push(h("div", { role: "row", class: "grid-row none" }, h("div", { role: "gridcell" }, options.rows.length === 0 ? options.empty : "Nothing matches.")));
+    if (rows.length === 0) shown.push(h("div", { role: "row", class: "grid-row none" }, h("div", { role: "gridcell" }, all().length === 0 ? options.empty : "Nothing matches.")));
     space.replaceChildren(...shown);
     if (chosen >= first && chosen < last) body.setAttribute("aria-activedescendant", `${body.id}-${chosen}`);
     else body.removeAttribute("aria-activedescendant");
@@ -131,7 +136,7 @@ export function grid<R>(options: GridOptions<R>): HTMLElement {
   new ResizeObserver(draw).observe(body);
   arrange();
   const bar = h("div", { class: "grid-bar" }, filter, total);
-  if (options.note) append(bar, [h("span", { class: "soft" }, options.note)]);
+  if (options.further && options.further.rows.length > 0) bar.append(h("label", { class: "further" }, further, ` ${options.further.label} (${count(options.further.rows.length)})`));
   return h("section", { class: "grid" }, bar, body);
 }
 

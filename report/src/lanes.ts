@@ -6,17 +6,17 @@ import { words } from "./search";
 
 export type Lane = { readonly y: number; readonly height: number; readonly label: string; readonly id: string } & (
   | { readonly kind: "section" }
-  | { readonly kind: "counts" | "heap" }
+  | { readonly kind: "counts" | "heap" | "samples" }
   | { readonly kind: "ranges"; readonly rows: Uint32Array }
   | { readonly kind: "proc"; readonly at: number }
   | { readonly kind: "tasks"; readonly rows: Uint32Array }
-  | { readonly kind: "group"; readonly group: number }
+  | { readonly kind: "group"; readonly group: number; readonly called: string; readonly members: number }
   | { readonly kind: "goroutine"; readonly g: number; readonly indent: boolean }
 );
 
 type Bare = Lane extends infer L ? (L extends Lane ? Omit<L, "y" | "height"> : never) : never;
 
-const HEIGHTS: Record<Lane["kind"], number> = { section: 24, counts: 46, heap: 46, ranges: 18, proc: 20, tasks: 22, group: 24, goroutine: 22 };
+const HEIGHTS: Record<Lane["kind"], number> = { section: 24, counts: 46, heap: 46, samples: 18, ranges: 18, proc: 20, tasks: 22, group: 24, goroutine: 22 };
 
 export interface Choice {
   /** Sections and groups that are open, by the lanes' ids. */
@@ -81,6 +81,7 @@ export function lanesOf(trace: Trace, fixed: Fixed, choice: Choice): { lanes: La
     for (const range of fixed.ranges.filter(({ name }) => !name.startsWith("GC ") || name === "GC mark")) {
       range.lines.forEach((rows, i) => found.push({ kind: "ranges", id: `${range.name}${i}`, label: i === 0 ? range.name : "", rows }));
     }
+    if (trace.sampleTime.length > 0) found.push({ kind: "samples", id: "samples", label: `CPU samples (${count(trace.sampleTime.length)})` });
   }
   const work = fixed.ranges.filter(({ name }) => name.startsWith("GC ") && name !== "GC mark");
   if (work.length > 0 && section("gc", "GC assists and sweeps")) {
@@ -105,7 +106,7 @@ export function lanesOf(trace: Trace, fixed: Fixed, choice: Choice): { lanes: La
         continue;
       }
       const name = group.name ? shortFunction(group.name) : "unknown start function";
-      found.push({ kind: "group", id: `group${at}`, label: `${name} · ${plural(members.length, "goroutine")}`, group: at });
+      found.push({ kind: "group", id: `group${at}`, label: `${name} · ${plural(members.length, "goroutine")}`, group: at, called: name, members: members.length });
       if (choice.open.has(`group${at}`) || wanted.length > 0) for (const g of members) goroutine(g, "g", true);
     }
   };

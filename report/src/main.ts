@@ -5,13 +5,13 @@ import { Table } from "./columns";
 import { fromBase64, inflated, parseBlock, tablesOf } from "./decode";
 import { Details } from "./details";
 import { byId, fill, h, name } from "./dom";
-import { count } from "./format";
+import { count, shortName } from "./format";
 import { formatPlace, parsePlace, type Place } from "./link";
 import { Trace } from "./model";
 import { goToLog, questions } from "./questions";
 import { SearchIndex, type Entry } from "./search";
 import { summary } from "./summary";
-import { shortName, Timeline } from "./timeline";
+import { Timeline } from "./timeline";
 
 async function load(): Promise<{ about: About; trace: Trace }> {
   const about = JSON.parse(byId("about").textContent!) as About;
@@ -59,7 +59,7 @@ function start(about: About, trace: Trace): void {
   };
   const restore = (): void => {
     const found = parsePlace(location.hash);
-    timeline.pinned = (found.pin ?? []).flatMap((id) => trace.indexOf.get(id) ?? []);
+    timeline.pinOnly((found.pin ?? []).flatMap((id) => trace.indexOf.get(id) ?? []));
     if (found.q) search.set(found.q);
     if (found.tab) tabs.show(found.tab);
     const g = found.g === undefined ? undefined : trace.indexOf.get(found.g);
@@ -79,6 +79,7 @@ function start(about: About, trace: Trace): void {
   tabs.onchange = write;
   search.onchange = write;
   timeline.onselect = () => details.show();
+  byId("legend-samples").hidden = trace.sampleTime.length === 0;
   details.show();
   if (location.hash) restore();
   addEventListener("hashchange", () => {
@@ -86,6 +87,7 @@ function start(about: About, trace: Trace): void {
   });
   byId("zoom-in").addEventListener("click", () => timeline.zoom(0.5));
   byId("zoom-out").addEventListener("click", () => timeline.zoom(2));
+  byId("unpin").addEventListener("click", () => timeline.pinOnly([]));
   byId("fit").addEventListener("click", () => timeline.show(0, trace.total));
   const help = byId<HTMLDialogElement>("help");
   byId("help-button").addEventListener("click", () => help.showModal());

@@ -2,15 +2,19 @@
 
 import { NONE, Table } from "./columns";
 import { packed } from "./pack";
-import { Sums } from "./sums";
+import { Sums, upper } from "./sums";
 
-/** The goroutine states, in the order in which they are drawn above each other. */
-export const STATES = ["Running", "Syscall", "Runnable", "Waiting", "Undetermined"] as const;
+/**
+ * The goroutine states, in the order in which they are drawn above each other. The last is the
+ * page's own: a C or Python thread that is not in Go, which the trace has as a syscall of no stack.
+ */
+export const STATES = ["Running", "Syscall", "Runnable", "Waiting", "Undetermined", "Outside Go"] as const;
 export const RUNNING = 0;
 export const SYSCALL = 1;
 export const RUNNABLE = 2;
 export const WAITING = 3;
 export const UNDETERMINED = 4;
+export const OUTSIDE = 5;
 
 export interface Group {
   readonly name: string;
@@ -86,6 +90,13 @@ export class Trace {
   readonly regionsOf: Buckets;
   readonly logsOf: Buckets;
   readonly stw: number[];
+  /** The ranges in which the collector marked. */
+  readonly marking: number[];
+  /** Samples of the CPU profile, by time. */
+  readonly sampleTime: Float64Array;
+  readonly sampleStack: Int32Array;
+  readonly sampled: Int32Array;
+  readonly samplesOf: Buckets;
   private readonly sums = new Map<number, Sums>();
   private readonly frameOffsets: Uint32Array;
   private readonly frameIds: Int32Array;
@@ -121,6 +132,8 @@ export class Trace {
     const reason = states.coded("reason");
     this.reason = take(reason.codes);
     this.reasons = reason.values.map((value) => (value === null ? "" : String(value)));
+    const threads = this.ids.map((_, g) => Number(goroutines.text("kind", g) === "thread"));
+    for (let i = 0; i < rows.length; i++) if (this.state[i] === SYSCALL && this.stack[i] === NONE && threads[this.owner[i]!]) this.state[i] = OUTSIDE;
 
     // Running rows by P. Rows of a table come in the order of their ends, and a P's do not overlap.
     const onProc = new Int32Array(rows.length).fill(-1);
@@ -156,8 +169,21 @@ export class Trace {
     this.wakeStack = wakeups.ids("stack");
     this.wakesOf = new Buckets(this.woken, this.ids.length);
     this.wakesBy = new Buckets(this.waker, this.ids.length);
+    const samples = table("samples");
+    const moments = samples.numbers("time_ns");
+    const order = Uint32Array.from(moments, (_, i) => i).sort((a, b) => moments[a]! - moments[b]!);
+    this.sampleTime = Float64Array.from(order, (i) => moments[i]!);
+    const [at, whose] = [samples.ids("stack"), this.dense(samples.ids("goroutine"))];
+    this.sampleStack = Int32Array.from(order, (i) => at[i]!);
+    this.sampled = Int32Array.from(order, (i) => whose[i]!);
+    this.samplesOf = new Buckets(this.sampled, this.ids.length);
     this.stw = [];
-    for (let i = 0; i < this.ranges.n; i++) if (this.ranges.text("name", i).startsWith("stop-the-world")) this.stw.push(i);
+    this.marking = [];
+    for (let i = 0; i < this.ranges.n; i++) {
+      const called = this.ranges.text("name", i);
+      if (called.startsWith("stop-the-world")) this.stw.push(i);
+      else if (called === "GC concurrent mark phase") this.marking.push(i);
+    }
 
     this.stackTable = table("stacks");
     this.stackTable.ids("stack").forEach((id, i) => this.stackIndex.set(id, i));
@@ -191,7 +217,7 @@ export class Trace {
     }
     const order = ["thread", "program", "unknown", "runtime", "recorder"];
     const busy = new Float64Array(this.ids.length);
-    for (let i = 0; i < this.begin.length; i++) if (this.state[i] !== WAITING) busy[this.owner[i]!]! += this.end[i]! - this.begin[i]!;
+    for (let i = 0; i < this.begin.length; i++) if (this.state[i] !== WAITING && this.state[i] !== OUTSIDE) busy[this.owner[i]!]! += this.end[i]! - this.begin[i]!;
     const sum = (group: Group): number => group.members.reduce((all, g) => all + busy[g]!, 0);
     const sums = new Map([...by.values()].map((group) => [group, sum(group)]));
     this.groups.push(...[...by.values()].sort((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind) || sums.get(b)! - sums.get(a)!));
@@ -221,6 +247,77 @@ export class Trace {
     const name = this.goroutines.text("name", goroutine);
     const goid = this.goroutines.text("goid", goroutine);
     return name ? `G${goid} ${name}` : `G${goid}`;
+  }
+
+  /** The goroutine that had Go's id in a stretch of time: an id may have had several, one after the other. */
+  goroutineOf(goid: number, from: number, to: number): number | undefined {
+    let best: number | undefined;
+    let most = -Infinity;
+    for (let g = 0; g < this.ids.length; g++) {
+      if (this.goroutines.number("goid", g) !== goid) continue;
+      const shared = Math.min(this.goroutines.number("end_ns", g), to) - Math.max(this.goroutines.number("begin_ns", g), from);
+      if (shared > most) [best, most] = [g, shared];
+    }
+    return best;
+  }
+
+  /** How many of the program's goroutines are in each state at a time. */
+  countsAt(time: number): number[] {
+    const counts = STATES.map(() => 0);
+    for (let g = 0; g < this.ids.length; g++) {
+      const row = this.isProgram(g) ? this.rowAt(g, time) : -1;
+      if (row >= 0) counts[this.state[row]!]!++;
+    }
+    return counts;
+  }
+
+  /** Whether a goroutine is the program's, and not the Go runtime's or the recorder's. */
+  isProgram(g: number): boolean {
+    return !["runtime", "recorder"].includes(this.groups[this.groupOf[g]!]!.kind);
+  }
+
+  /** Whether the program waits there, as `flightrec info` has it: not a thread that serves the recorder. */
+  isProgramWait(row: number): boolean {
+    const g = this.owner[row]!;
+    if (!this.isProgram(g) || this.state[row] === OUTSIDE) return false;
+    if (this.frames(this.stack[row]!).length === 0) return this.state[row] !== SYSCALL;
+    return this.groups[this.groupOf[g]!]!.kind !== "thread" || this.hasProgramFrame(this.stack[row]!);
+  }
+
+  private hasProgramFrame(stack: number): boolean {
+    const i = this.stackIndex.get(stack);
+    return i !== undefined && !Number.isNaN(this.stackTable.number("place", i));
+  }
+
+  /** A state and its reason, in words. */
+  stateText(row: number): string {
+    const reason = this.state[row] === OUTSIDE ? "" : this.reasons[this.reason[row]!]!;
+    return `${STATES[this.state[row]!]}${reason ? ` (${reason})` : ""}`;
+  }
+
+  /** Whether a stop-the-world is there only to begin or end the recording. */
+  isRecorderPause(range: number): boolean {
+    return /\((start|stop) trace\)$/.test(this.ranges.text("name", range));
+  }
+
+  /** The sample nearest to a time, if it is not further off than `most`. */
+  sampleNear(time: number, most: number, g?: number): number | undefined {
+    let best: number | undefined;
+    for (const sample of this.samplesIn(time - most, time + most, g)) {
+      if (best === undefined || Math.abs(this.sampleTime[sample]! - time) < Math.abs(this.sampleTime[best]! - time)) best = sample;
+    }
+    return best;
+  }
+
+  /** The samples of the CPU profile in from..to, of a goroutine or of all. */
+  *samplesIn(from: number, to: number, g?: number): Generator<number> {
+    const rows = g === undefined ? null : this.samplesOf.of(g);
+    const n = rows ? rows.length : this.sampleTime.length;
+    for (let i = rows ? 0 : upper(this.sampleTime, from - 1, 0, n); i < n; i++) {
+      const sample = rows ? rows[i]! : i;
+      if (this.sampleTime[sample]! > to) return;
+      if (this.sampleTime[sample]! >= from) yield sample;
+    }
   }
 
   frames(stack: number): Int32Array {

@@ -1,9 +1,9 @@
 // Draws lanes. What is narrower than a pixel is summed up, so that a frame costs pixels, not events.
 
 import { binned, type Bins } from "./bins";
-import { bytes, count, moment, shortFunction } from "./format";
+import { bytes, count, moment, shortFunction, shortName } from "./format";
 import type { Lane } from "./lanes";
-import { RUNNABLE, RUNNING, STATES, SYSCALL, Trace, WAITING } from "./model";
+import { OUTSIDE, RUNNABLE, RUNNING, STATES, SYSCALL, Trace, WAITING } from "./model";
 import { ticks, tickStep, type View } from "./scale";
 import { upper } from "./sums";
 import { visible } from "./visible";
@@ -26,6 +26,7 @@ export interface Theme {
   readonly task: string;
   readonly region: string;
   readonly log: string;
+  readonly sample: string;
   readonly states: readonly string[];
 }
 
@@ -99,6 +100,8 @@ export class Painter {
         return this.heap(y, lane.height);
       case "ranges":
         return this.spans(this.trace.ranges, lane.rows, y + 3, lane.height - 6, (row) => (this.trace.ranges.text("name", row).startsWith("stop") ? this.theme.stw : this.theme.gc), (row) => this.trace.ranges.text("name", row));
+      case "samples":
+        return this.samples(this.trace.sampleTime, y + 3, lane.height - 6);
       case "tasks":
         return this.tasks(lane.rows, y, lane.height);
       case "proc":
@@ -133,7 +136,8 @@ export class Painter {
         const x = this.x(Math.max(begin[row]!, time));
         const right = this.x(Math.min(end[row]!, view.to));
         const k = state[row]!;
-        rects[k]!.push(x, k === WAITING ? top + tall * 0.35 : top, Math.max(right - x, 0.5), k === WAITING ? tall * 0.3 : tall);
+        const thin = k === WAITING || k === OUTSIDE;
+        rects[k]!.push(x, thin ? top + tall * 0.35 : top, Math.max(right - x, 0.5), thin ? tall * 0.3 : tall);
         time = end[row]!;
         row++;
         continue;
@@ -151,7 +155,8 @@ export class Painter {
         low -= size;
         rects[k]!.push(x, low, 2, size);
       }
-      if (low > top + 1 && scratch[WAITING]! > 0) rects[WAITING]!.push(x, top + tall * 0.35, 2, Math.min(tall * 0.3, Math.max(low - top - tall * 0.35, 0)));
+      const rest = scratch[OUTSIDE]! > scratch[WAITING]! ? OUTSIDE : WAITING;
+      if (low > top + 1 && scratch[rest]! > 0) rects[rest]!.push(x, top + tall * 0.35, 2, Math.min(tall * 0.3, Math.max(low - top - tall * 0.35, 0)));
       time = to;
       row = upper(end, to, row, sums.last);
     }
@@ -170,10 +175,11 @@ export class Painter {
       const from = Math.max(trace.begin[row]!, view.from);
       const to = Math.min(trace.end[row]!, view.to);
       if (to - from >= wide) {
-        const reason = trace.state[row] === RUNNING ? "" : trace.reasons[trace.reason[row]!]!;
-        const place = trace.state[row] === RUNNING ? null : trace.place(trace.stack[row]!);
+        const k = trace.state[row]!;
+        const reason = k === RUNNING ? "" : k === OUTSIDE ? "outside Go" : trace.reasons[trace.reason[row]!]!;
+        const place = k === RUNNING ? null : trace.place(trace.stack[row]!);
         const text = [reason, place ? shortFunction(place.function) : ""].filter(Boolean).join(" · ");
-        if (text) this.caption(text, this.x(from), this.x(to), top + tall / 2, trace.state[row] === WAITING ? this.theme.soft : "#fff");
+        if (text) this.caption(text, this.x(from), this.x(to), top + tall / 2, k === WAITING || k === OUTSIDE ? this.theme.soft : "#fff");
         drawn++;
         row++;
       } else {
@@ -197,7 +203,7 @@ export class Painter {
     context.fillText(shown, left + 4, middle + 0.5, room);
   }
 
-  /** Regions as lines below a goroutine's states, its logs as marks. */
+  /** Regions as lines below a goroutine's states, its CPU samples as ticks on top, its logs as marks. */
   private nested(g: number, y: number, height: number): void {
     const { trace, view, context } = this;
     context.fillStyle = this.theme.region;
@@ -212,6 +218,8 @@ export class Painter {
       context.fillRect(left, y + height - 3, Math.max(right - left - 0.5, 1), 2);
       if (drawn++ > 3000) break;
     }
+    const samples = trace.samplesOf.of(g);
+    if (samples.length > 0) this.samples(Float64Array.from(samples, (sample) => trace.sampleTime[sample]!), y, 4);
     context.fillStyle = this.theme.log;
     let last = -10;
     for (const row of trace.logsOf.of(g)) {
@@ -219,6 +227,17 @@ export class Painter {
       if (x < LABELS || x > this.width || x - last < 2) continue;
       this.mark(x, y + 4);
       last = x;
+    }
+  }
+
+  /** CPU samples, each a tick; one for each pixel at most. */
+  private samples(times: Float64Array, y: number, height: number): void {
+    const { context } = this;
+    context.fillStyle = this.theme.sample;
+    let i = upper(times, this.view.from - 1, 0, times.length);
+    while (i < times.length && times[i]! <= this.view.to) {
+      context.fillRect(Math.round(this.x(times[i]!)), y, 1, height);
+      i = upper(times, times[i]! + this.perPixel, i, times.length);
     }
   }
 
@@ -242,7 +261,7 @@ export class Painter {
 
   private proc(at: number, y: number, height: number): void {
     const { trace } = this;
-    this.spans(trace, trace.onProc.of(at), y + 2, height - 4, (row) => this.groupColour(trace.groupOf[trace.owner[row]!]!), (row) => trace.name(trace.owner[row]!));
+    this.spans(trace, trace.onProc.of(at), y + 2, height - 4, (row) => this.groupColour(trace.groupOf[trace.owner[row]!]!), (row) => shortName(trace.name(trace.owner[row]!)));
   }
 
   private tasks(rows: Uint32Array, y: number, height: number): void {
@@ -286,7 +305,7 @@ export class Painter {
         continue;
       }
       context.fillRect(left, y, Math.max(right - left - (right - left > 3 ? 0.5 : 0), 1), height);
-      if (right - left > 44) this.caption(shortFunction(text(row)), left, right, y + height / 2, "#fff");
+      if (right - left > 44) this.caption(text(row), left, right, y + height / 2, "#fff");
       i++;
     }
   }
@@ -295,8 +314,15 @@ export class Painter {
     this.stacked([group], [RUNNING, SYSCALL, RUNNABLE], y + 2, height - 4);
   }
 
+  /** A text cut to so many pixels. */
+  cut(text: string, room: number): string {
+    const shown = visible(text);
+    const width = this.context.measureText(shown).width;
+    return width <= room ? shown : fitted(shown, (shown.length * room) / width - 1);
+  }
+
   private counts(y: number, height: number): string {
-    const groups = this.trace.groups.map((_, i) => i).filter((i) => !["runtime", "recorder"].includes(this.trace.groups[i]!.kind));
+    const groups = this.trace.groups.map((_, i) => i).filter((i) => this.trace.isProgram(this.trace.groups[i]!.members[0]!));
     const top = this.stacked(groups, [RUNNING, SYSCALL, RUNNABLE, WAITING], y + 3, height - 6);
     return `max ${count(Math.round(top))}`;
   }
@@ -336,6 +362,12 @@ export class Painter {
     }
     this.fillAll(rects);
     return most;
+  }
+
+  /** The heap's size and goal at a time, in bytes; NaN where they are not known. */
+  heapAt(time: number): [number, number] {
+    const at = (series: { time: number[]; value: number[] }): number => series.value[upper(series.time, time, 0, series.time.length) - 1] ?? NaN;
+    return [at(this.metrics), at(this.goal)];
   }
 
   private heap(y: number, height: number): string {
@@ -380,21 +412,43 @@ export class Painter {
     return `max ${bytes(most)}`;
   }
 
-  /** Each stop-the-world through all lanes. */
+  /** Each collection's marking and each stop-the-world through all lanes. */
   bands(top: number): void {
-    const { trace, context } = this;
-    context.fillStyle = this.theme.stw;
-    context.globalAlpha = 0.22;
+    this.band(this.trace.marking, this.theme.gc, 0.09, top);
+    this.band(this.trace.stw, this.theme.stw, 0.24, top);
+  }
+
+  /** What is narrower than a pixel is as much paler, so that many of them do not hide the lanes. */
+  private band(rows: readonly number[], colour: string, alpha: number, top: number): void {
+    const { context } = this;
+    const { begin, end } = this.trace.ranges;
+    context.fillStyle = colour;
     let last = -1;
-    for (const row of trace.stw) {
-      if (trace.ranges.end[row]! < this.view.from || trace.ranges.begin[row]! > this.view.to) continue;
-      const left = Math.max(this.x(trace.ranges.begin[row]!), LABELS);
-      const width = Math.max(this.x(trace.ranges.end[row]!) - left, 1);
-      if (left + width < last + 1) continue;
-      context.fillRect(left, top, width, this.height - top);
-      last = left + width;
+    for (const row of rows) {
+      if (end[row]! < this.view.from || begin[row]! > this.view.to) continue;
+      const left = Math.max(this.x(begin[row]!), LABELS);
+      const width = this.x(end[row]!) - left;
+      if (left + Math.max(width, 1) < last + 1) continue;
+      context.globalAlpha = alpha * Math.min(Math.max(width, 0.35), 1);
+      context.fillRect(left, top, Math.max(width, 1), this.height - top);
+      last = left + Math.max(width, 1);
     }
     context.globalAlpha = 1;
+  }
+
+  /** A moment through all lanes, with a word at its head. */
+  moment(time: number, text: string): void {
+    const { context, theme } = this;
+    const x = Math.round(this.x(time));
+    if (x < LABELS || x > this.width) return;
+    context.fillStyle = theme.states[RUNNABLE]!;
+    context.fillRect(x - 1, 0, 2, this.height);
+    context.font = `600 10px ${theme.font}`;
+    const width = context.measureText(text).width + 8;
+    const left = Math.min(x - 1, this.width - width);
+    context.fillRect(left, 1, width, 14);
+    context.fillStyle = "#000";
+    context.fillText(text, left + 4, 8.5);
   }
 
   ruler(): void {

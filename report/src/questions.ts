@@ -85,16 +85,18 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
     timeline.around(trace.tasks.begin[row]!, trace.tasks.end[row]!);
   };
   const largest = (rows: readonly Distribution[]): number => Math.max(1, ...rows.map((row) => row.total));
-  const group = (g: number): string => trace.groups[trace.groupOf[g]!]!.kind;
+  const own = "with the Go runtime's and the recorder's own";
 
   const groups = (): HTMLElement => {
     const times = trace.groups.map(() => new Float64Array(STATES.length));
     for (let row = 0; row < trace.begin.length; row++) times[trace.groupOf[trace.owner[row]!]!]![trace.state[row]!]! += length(row);
     const most = STATES.map((_, k) => Math.max(1, ...times.map((list) => list[k]!)));
     const column = (k: number, title: string): GridColumn<number> => ({ title, text: (i) => duration(times[i]![k]!), by: (i) => times[i]![k]!, width: "110px", numeric: true, bar: (i) => times[i]![k]! / most[k]! });
+    const all = trace.groups.map((_, i) => i);
     return grid({
       label: "Goroutines by start function",
-      rows: trace.groups.map((_, i) => i),
+      rows: all.filter((i) => trace.isProgram(trace.groups[i]!.members[0]!)),
+      further: { rows: all.filter((i) => !trace.isProgram(trace.groups[i]!.members[0]!)), label: own },
       sort: 3,
       empty: "The trace has no goroutines.",
       go: (i) => {
@@ -107,18 +109,23 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
         { title: "kind", text: (i) => trace.groups[i]!.kind, width: "90px" },
         { title: "count", text: (i) => count(trace.groups[i]!.members.length), by: (i) => trace.groups[i]!.members.length, width: "80px", numeric: true },
         column(RUNNING, "running"),
-        column(RUNNABLE, "ready"),
-        column(SYSCALL, "system call"),
+        column(RUNNABLE, "runnable"),
+        column(SYSCALL, "syscall"),
         column(WAITING, "waiting"),
       ],
     });
   };
   const blocking = (): HTMLElement => {
-    const key = (row: number): string | null => {
-      const kind = trace.state[row];
-      return (kind === WAITING || kind === SYSCALL) && !["runtime", "recorder"].includes(group(trace.owner[row]!)) ? `${trace.reason[row]}/${kind}/${trace.stack[row]}` : null;
-    };
-    const rows = counted(trace.begin.length, key, length);
+    const of = (program: boolean): Counted[] =>
+      counted(
+        trace.begin.length,
+        (row) => {
+          const kind = trace.state[row];
+          return (kind === WAITING || kind === SYSCALL) && trace.isProgramWait(row) === program ? `${trace.reason[row]}/${kind}/${trace.stack[row]}` : null;
+        },
+        length,
+      );
+    const rows = of(true);
     const place = (row: Counted): string => {
       const frame = trace.place(trace.stack[row.longest]!);
       return frame ? `${shortFunction(frame.function)}:${frame.line}` : "no stack";
@@ -126,18 +133,20 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
     return grid({
       label: "Where goroutines waited",
       rows,
+      further: { rows: of(false), label: own },
       sort: 3,
       empty: "No goroutine waited.",
       go: (row) => toState(row.longest),
       columns: [
-        { title: "reason", text: (row) => (trace.state[row.longest] === SYSCALL ? "system call" : trace.reasons[trace.reason[row.longest]!] || "waiting"), width: "150px" },
+        { title: "reason", text: (row) => (trace.state[row.longest] === SYSCALL ? "syscall" : trace.reasons[trace.reason[row.longest]!] || "waiting"), width: "150px" },
         { title: "place", text: place, width: "minmax(200px, 1fr)" },
         ...percentiles<Counted>(largest(rows)),
       ],
     });
   };
   const latency = (): HTMLElement => {
-    const rows = counted(trace.begin.length, (row) => (trace.state[row] === RUNNABLE ? called(trace.owner[row]!) : null), length);
+    const of = (program: boolean): ReturnType<typeof counted> => counted(trace.begin.length, (row) => (trace.state[row] === RUNNABLE && trace.isProgram(trace.owner[row]!) === program ? called(trace.owner[row]!) : null), length);
+    const rows = of(true);
     const all = new Float64Array(rows.reduce((n, row) => n + row.count, 0));
     let at = 0;
     for (const row of rows) {
@@ -145,10 +154,11 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
       at += row.count;
     }
     const table = grid({
-      label: "How long goroutines were ready before they ran",
+      label: "How long goroutines were runnable before they ran",
       rows,
+      further: { rows: of(false), label: own },
       sort: 6,
-      empty: "No goroutine was ready and not running.",
+      empty: "No goroutine was runnable and not running.",
       go: (row) => toState(row.longest),
       columns: [{ title: "start function", text: (row) => row.name, width: "minmax(200px, 1fr)" }, ...percentiles<Counted>(largest(rows))],
     });
@@ -156,8 +166,6 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
   };
   const cycles = (): HTMLElement => {
     const { ranges } = trace;
-    const rows: number[] = [];
-    for (let i = 0; i < ranges.n; i++) if (ranges.text("name", i) === "GC concurrent mark phase") rows.push(i);
     const within = (row: number, what: string): number => {
       let sum = 0;
       for (let i = 0; i < ranges.n; i++) {
@@ -172,7 +180,7 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
       for (let i = 0; i < metrics.rows && metrics.number("time_ns", i) <= time; i++) if (metrics.text("name", i).startsWith("/memory/classes/heap/objects")) found = metrics.number("value", i);
       return found;
     };
-    const facts = rows.map((row) => ({ row, assist: within(row, "mark assist"), stopped: within(row, "stop-the-world"), before: heap(ranges.begin[row]!), after: heap(ranges.end[row]! + 1e6) }));
+    const facts = trace.marking.map((row) => ({ row, assist: within(row, "mark assist"), stopped: within(row, "stop-the-world"), before: heap(ranges.begin[row]!), after: heap(ranges.end[row]! + 1e6) }));
     return grid({
       label: "Garbage collections",
       rows: facts,
@@ -221,7 +229,8 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
     const { ranges } = trace;
     return grid({
       label: "Stop-the-world pauses",
-      rows: trace.stw,
+      rows: trace.stw.filter((row) => !trace.isRecorderPause(row)),
+      further: { rows: trace.stw.filter((row) => trace.isRecorderPause(row)), label: "with those that begin and end the recording" },
       sort: 2,
       empty: "The world was never stopped.",
       go: (row) => toSpan(ranges, row),

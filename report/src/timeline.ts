@@ -1,12 +1,11 @@
 // The timeline: lanes on a canvas, and what mouse and keyboard do with them.
 
 import { byId, fill, h, name } from "./dom";
-import { duration, moment, shortFunction } from "./format";
+import { bytes, count, duration, moment, shortFunction, shortName } from "./format";
 import { Fixed, lanesOf, type Lane } from "./lanes";
 import { RUNNING, STATES, Trace, WAITING } from "./model";
 import { LABELS, Painter, RULER, type Theme } from "./paint";
 import { clamped, panned, zoomed, type View } from "./scale";
-import { visible } from "./visible";
 
 /** What is selected: a goroutine, a row of its states, a task, a stretch of time. */
 export interface Selection {
@@ -16,7 +15,13 @@ export interface Selection {
   stretch?: readonly [number, number];
 }
 
-type Hit = { lane: Lane; time: number; row?: number; task?: number; range?: number; g?: number };
+type Hit = { lane: Lane; time: number; row?: number; task?: number; range?: number; sample?: number; g?: number };
+
+/** A moment that is marked through all lanes, with a word. */
+export interface Mark {
+  readonly time: number;
+  readonly text: string;
+}
 
 export class Timeline {
   view: View;
@@ -24,6 +29,7 @@ export class Timeline {
   readonly open = new Set(["pinned", "overview", "procs", "tasks", "threads", "goroutines"]);
   pinned: number[] = [];
   filter = "";
+  marks: readonly Mark[] = [];
   onchange: () => void = () => {};
   onselect: () => void = () => {};
   private lanes: Lane[] = [];
@@ -85,6 +91,7 @@ export class Timeline {
   around(from: number, to: number): void {
     const room = Math.max((to - from) * 0.6, 2000);
     this.show(from - room, to + room);
+    this.scroller.scrollIntoView({ block: "nearest" });
   }
 
   select(selection: Selection): void {
@@ -111,7 +118,13 @@ export class Timeline {
   }
 
   pin(g: number): void {
-    this.pinned = this.pinned.includes(g) ? this.pinned.filter((other) => other !== g) : [...this.pinned, g];
+    this.pinOnly(this.pinned.includes(g) ? this.pinned.filter((other) => other !== g) : [...this.pinned, g]);
+  }
+
+  /** Pin these goroutines and no others. */
+  pinOnly(pinned: readonly number[]): void {
+    this.pinned = [...pinned];
+    byId("unpin").hidden = pinned.length === 0;
     this.arrange();
     this.onchange();
   }
@@ -181,14 +194,14 @@ export class Timeline {
       context.beginPath();
       context.rect(LABELS, y, width - LABELS, lane.height);
       context.clip();
-      const beside = painter.lane(lane, y);
+      const beside = painter.lane(lane, y) ?? (lane.kind === "group" ? `× ${count(lane.members)}` : undefined);
       context.restore();
       this.label(lane, y);
       if (beside) {
         context.font = `10px ${colours.font}`;
         context.fillStyle = colours.soft;
         context.textAlign = "right";
-        context.fillText(beside, LABELS - 8, y + 12);
+        context.fillText(beside, LABELS - 8, y + (lane.kind === "group" ? lane.height / 2 : 12));
         context.textAlign = "left";
       }
     }
@@ -201,6 +214,7 @@ export class Timeline {
     this.stretch();
     context.restore();
     painter.ruler();
+    for (const mark of this.marks) painter.moment(mark.time, mark.text);
     context.fillStyle = colours.line;
     context.fillRect(LABELS - 1, 0, 1, height);
     context.fillStyle = colours.soft;
@@ -219,7 +233,8 @@ export class Timeline {
     const indent = lane.kind === "goroutine" && lane.indent ? 26 : lane.kind === "section" ? 8 : lane.kind === "group" ? 14 : 14;
     context.save();
     context.beginPath();
-    context.rect(0, y, LABELS - (lane.kind === "counts" || lane.kind === "heap" ? 62 : 4), lane.height);
+    const room = LABELS - (lane.kind === "counts" || lane.kind === "heap" ? 62 : lane.kind === "group" ? 46 : 4);
+    context.rect(0, y, room, lane.height);
     context.clip();
     context.font = `${lane.kind === "section" ? "600 " : ""}12px ${colours.font}`;
     context.fillStyle = lane.kind === "goroutine" ? colours.soft : colours.text;
@@ -228,8 +243,8 @@ export class Timeline {
       context.fillText(this.open.has(lane.id) ? "▾" : "▸", x, y + lane.height / 2);
       x += 14;
     }
-    const text = lane.kind === "goroutine" ? shortName(lane.label) : lane.label;
-    context.fillText(visible(text), x, y + (lane.kind === "counts" || lane.kind === "heap" ? 12 : lane.height / 2));
+    const text = lane.kind === "goroutine" ? shortName(lane.label).replace(" Python thread ", " ") : lane.kind === "group" ? lane.called : lane.label;
+    context.fillText(this.painter.cut(text, room - x), x, y + (lane.kind === "counts" || lane.kind === "heap" ? 12 : lane.height / 2));
     context.restore();
   }
 
@@ -320,11 +335,14 @@ export class Timeline {
     if (y < RULER) return null;
     const lane = this.lanes.find((found) => at >= found.y && at < found.y + found.height);
     if (!lane) return null;
+    if (x < LABELS) return { lane, time: this.view.from, ...(lane.kind === "goroutine" ? { g: lane.g } : {}) };
+    return this.inLane(lane, this.painter.time(x));
+  }
+
+  /** What is in a lane at a time. */
+  private inLane(lane: Lane, time: number): Hit {
     const { trace, painter } = this;
-    const time = painter.time(x);
-    const hit: Hit = { lane, time };
-    if (lane.kind === "goroutine") hit.g = lane.g;
-    if (x < LABELS) return hit;
+    const hit: Hit = { lane, time, ...(lane.kind === "goroutine" ? { g: lane.g } : {}) };
     const slack = (this.view.to - this.view.from) / Math.max(painter.width - LABELS, 1);
     const under = (of: { begin: Float64Array; end: Float64Array }, rows: Uint32Array): number | undefined => {
       let best: number | undefined;
@@ -347,6 +365,13 @@ export class Timeline {
       const row = under(trace.ranges, lane.rows);
       if (row !== undefined) hit.range = row;
     }
+    if (lane.kind === "samples" || lane.kind === "goroutine") {
+      const sample = trace.sampleNear(time, 3 * slack, lane.kind === "goroutine" ? lane.g : undefined);
+      if (sample !== undefined) {
+        hit.sample = sample;
+        if (lane.kind === "samples" && trace.sampled[sample]! >= 0) hit.g = trace.sampled[sample]!;
+      }
+    }
     return hit;
   }
 
@@ -356,15 +381,14 @@ export class Timeline {
     const at = `at ${moment(hit.time, this.painter.step / 10)}`;
     if (hit.row !== undefined) {
       const row = hit.row;
-      const reason = trace.reasons[trace.reason[row]!]!;
       const lines = [
         trace.name(trace.owner[row]!),
-        `${STATES[trace.state[row]!]}${reason ? ` (${reason})` : ""} for ${duration(trace.end[row]! - trace.begin[row]!)}, ${at}`,
+        `${trace.stateText(row)} for ${duration(trace.end[row]! - trace.begin[row]!)}, ${at}`,
       ];
       const frames = trace.frames(trace.stack[row]!);
       if (frames.length > 0 && trace.state[row] === RUNNING) lines.push("It was stopped at:");
-      for (const frame of frames.slice(0, 6)) lines.push(`  ${shortFunction(trace.frame(frame).function)}:${trace.frame(frame).line}`);
-      if (frames.length > 6) lines.push(`  … ${frames.length - 6} more`);
+      lines.push(...this.stackLines(frames, 6));
+      if (hit.sample !== undefined) lines.push("CPU sample:", ...this.stackLines(trace.frames(trace.sampleStack[hit.sample]!), 6));
       const wake = this.wakeOf(row);
       if (wake !== undefined) {
         const waker = trace.waker[wake]!;
@@ -385,8 +409,20 @@ export class Timeline {
       return lines;
     }
     if (hit.range !== undefined) return [trace.ranges.text("name", hit.range), duration(trace.ranges.end[hit.range]! - trace.ranges.begin[hit.range]!)];
+    if (hit.sample !== undefined) return [hit.g === undefined ? "CPU sample" : trace.name(hit.g), `CPU sample, at ${moment(trace.sampleTime[hit.sample]!, this.painter.step / 10)}`, ...this.stackLines(trace.frames(trace.sampleStack[hit.sample]!), 12)];
     if (hit.lane.kind === "section") return [];
+    if (hit.lane.kind === "counts") return [`${hit.lane.label} ${at}`, ...trace.countsAt(hit.time).flatMap((n, k) => (n > 0 ? [`${count(n)} ${STATES[k]}`] : []))];
+    if (hit.lane.kind === "heap") {
+      const [size, goal] = this.painter.heapAt(hit.time);
+      return [`${hit.lane.label} ${at}`, `${bytes(size)} in use${Number.isNaN(goal) ? "" : `, collected at ${bytes(goal)}`}`];
+    }
     return hit.g !== undefined ? [trace.name(hit.g)] : [hit.lane.label, at];
+  }
+
+  private stackLines(frames: Int32Array, most: number): string[] {
+    const shown = [...frames.subarray(0, most)].map((id) => this.trace.frame(id));
+    const lines = shown.map((frame) => `  ${shortFunction(frame.function)}:${frame.line}`);
+    return frames.length > most ? [...lines, `  … ${frames.length - most} more`] : lines;
   }
 
   private listen(): void {
@@ -489,7 +525,10 @@ export class Timeline {
   private choose(hit: Hit): void {
     if (hit.task !== undefined) this.select({ task: hit.task });
     else if (hit.range !== undefined) this.select({ stretch: [this.trace.ranges.begin[hit.range]!, this.trace.ranges.end[hit.range]!] });
-    else if (hit.g !== undefined) this.select({ g: hit.g, ...(hit.row !== undefined ? { row: hit.row } : {}) });
+    else if (hit.g !== undefined) {
+      const row = hit.row ?? (hit.sample === undefined ? -1 : this.trace.rowAt(hit.g, this.trace.sampleTime[hit.sample]!));
+      this.select({ g: hit.g, ...(row >= 0 ? { row } : {}) });
+    }
     else this.select({});
   }
 
@@ -552,6 +591,7 @@ export class Timeline {
           this.toggle(lane.id);
           this.speak(`${lane.label}, ${this.open.has(lane.id) ? "open" : "closed"}`);
         } else if (lane.kind === "goroutine") this.step(lane.g, 0);
+        else this.speak(this.describe(this.inLane(lane, (this.view.from + this.view.to) / 2)).join(". "));
         return true;
       case "[":
       case "]":
@@ -592,12 +632,6 @@ export class Timeline {
   }
 }
 
-/** A goroutine's name with its function's package only. */
-export function shortName(text: string): string {
-  const at = text.indexOf(" ");
-  return at < 0 ? text : `${text.slice(0, at)} ${shortFunction(text.slice(at + 1))}`;
-}
-
 function theme(): Theme {
   const style = getComputedStyle(document.documentElement);
   const colour = (called: string): string => style.getPropertyValue(`--${called}`).trim();
@@ -616,6 +650,7 @@ function theme(): Theme {
     task: colour("task"),
     region: colour("region"),
     log: colour("log"),
-    states: [colour("running"), colour("syscall"), colour("runnable"), colour("waiting"), colour("undetermined")],
+    sample: colour("sample"),
+    states: [colour("running"), colour("syscall"), colour("runnable"), colour("waiting"), colour("undetermined"), colour("outside")],
   };
 }

@@ -4,7 +4,7 @@ import { deflateSync } from "node:zlib";
 import { binned } from "../src/bins";
 import { fromBase64, inflated, parseBlock, tablesOf } from "../src/decode";
 import { flame } from "../src/flame";
-import { bytes, count, duration, moment, percent, shortFunction } from "../src/format";
+import { bytes, count, duration, measured, moment, percent, shortFunction, shortName } from "../src/format";
 import { formatPlace, parsePlace } from "../src/link";
 import { packed } from "../src/pack";
 import { clamped, panned, tickStep, ticks, zoomed } from "../src/scale";
@@ -165,4 +165,14 @@ test("blocks become tables: deltas, begins told by ends, dictionaries of several
   assert.deepEqual([0, 1, 2, 3].map((row) => table.value("name", row)), ["a", null, "a", "b"]);
   assert.deepEqual([0, 1].map((row) => table.value("at_ns", row)), [1.5, null]);
   assert.equal(table.text("nothing", 0), "");
+});
+
+test("a rule's value is a count, or three digits", () => {
+  assert.equal(measured(12345), "12\u202f345");
+  assert.equal(measured(0.123456), "0.123");
+});
+
+test("a goroutine's short name keeps its id and its function's package", () => {
+  assert.equal(shortName("G7 net/http.(*conn).serve"), "G7 http.(*conn).serve");
+  assert.equal(shortName("G7"), "G7");
 });

@@ -13,10 +13,9 @@ import pytest
 
 import flightrec
 from flightrec.report import write_report
-from tests.environment import group_python
 from tests.helpers import until
 from tests.helpers_go import Judge
-from tests.report.browser import ZOOM, Browser, find_chromium
+from tests.report.browser import ZOOM, Browser
 from tests.report.conftest import HOSTILE
 from tests.tables.conftest import WORKLOADS, recorded
 
@@ -25,16 +24,6 @@ __all__ = ["recorded"]  # a fixture
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="only tried on Linux")
 
 MakeReport = Callable[[Path], Path]
-
-
-@pytest.fixture(scope="module")
-def browser(pytestconfig: pytest.Config) -> Iterator[Browser]:
-    """One browser for all tests."""
-    chromium = find_chromium()
-    if chromium is None:
-        pytest.skip("there is no Chromium here (on Debian: apt install chromium)")
-    with Browser(group_python(pytestconfig.cache, "browser"), chromium) as started:
-        yield started
 
 
 @pytest.fixture(scope="module")

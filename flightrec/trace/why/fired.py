@@ -71,10 +71,12 @@ def task_of(survey: Survey, found: Fired) -> Task | None:
     """The task that a rule was about; None if the trace does not have it."""
     if found.name is None or found.start_ns is None:
         return None
+    # Go servers' requests are tasks of this name (gobuild/overlays/net_http.py).
+    names = (found.name, f"http {found.name}")
     near = [
         (abs((survey.begin if task.begin is None else task.begin) - found.start_ns), task.id, task)
         for task in survey.tasks.values()
-        if task.name == found.name or (task.begin is None and not task.name)
+        if task.name in names or (task.begin is None and not task.name)
     ]
     if not near:
         return None
