@@ -12,6 +12,7 @@ import pytest
 
 from flightrec.gobuild import build
 from flightrec.toolchain import Toolchain
+from flightrec.trace import explain
 from tests.helpers import DEADLINE, until
 from tests.helpers_go import Judge
 from tests.helpers_run import PROGRAMS, Runner, Running
@@ -85,7 +86,7 @@ def test_slow_requests(runner: Runner, shop: Path, judge: Judge) -> None:
 
 
 def test_failed_requests(runner: Runner, shop: Path, judge: Judge) -> None:
-    """An answer of 503 leaves a snapshot; one of 404 does not."""
+    """An answer of 503 leaves a snapshot, explained by that request; one of 404 does not."""
     program, connection = serve(runner, shop, "http status >= 500")
     assert get(connection, "/nothing") == 404
     assert get(connection, "/broken") == 503
@@ -96,3 +97,6 @@ def test_failed_requests(runner: Runner, shop: Path, judge: Judge) -> None:
     (path,) = folder.glob("*.trace")
     judge.check(path)
     assert [r["event"]["status"] for r in reasons(path)] == [503]
+    told = str(explain(path))
+    assert told.startswith("Saved because http GET /broken")
+    assert "'http GET /broken' took" in " ".join(told.split())
