@@ -58,7 +58,9 @@ export function summary(about: About, trace: Trace, timeline: Timeline, into: { 
   if (explanation) {
     const [from, to] = [explanation.begin_ns, explanation.end_ns];
     const find = (goid: number | null): number | undefined => (goid === null ? undefined : trace.goroutineOf(goid, from, to));
-    story.push(h("p", { class: "headline" }, name(explanation.headline)));
+    // The rule is said above.
+    const said = `Saved because ${snapshot.reason}. `;
+    story.push(h("p", { class: "headline" }, name(explanation.headline.startsWith(said) ? explanation.headline.slice(said.length) : explanation.headline)));
     const whole = to - from;
     const line = ({ ns, depth, goid, text }: Line): HTMLElement => {
       const bar = h("i", { class: "bar" });

@@ -37,6 +37,22 @@ def find_chromium() -> str | None:
     return named or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
+# As it was when it was opened, but for the tables that were looked at.
+_BEGIN = """() => {
+  for (const [id, event] of [['search', 'input'], ['only', 'change']]) {
+    const input = document.getElementById(id);
+    [input.value, input.checked] = ['', false];
+    input.dispatchEvent(new Event(event, { bubbles: true }));
+  }
+  for (const id of ['unpin', 'fit', 'tab-groups']) document.getElementById(id).click();
+  const scroller = document.getElementById('scroller');
+  scroller.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }));
+  scroller.scrollTop = 0;
+  document.activeElement.blur();
+  scrollTo(0, 0);
+}"""
+
+
 class Browser:
     """A browser with one page, in a process of its own. A context manager.
 
@@ -48,6 +64,7 @@ class Browser:
         self._driver = subprocess.Popen(
             [python, script, chromium], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
+        self._open: tuple[Path, dict[str, Any]] | None = None
 
     def call(self, name: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of the driver or of Playwright's page, as in ``page.keyboard.press``."""
@@ -66,8 +83,21 @@ class Browser:
     def open(self, report: Path, link: str = "", **options: Any) -> None:
         """Open a report, and wait until its timeline is painted."""
         options.setdefault("viewport", {"width": 1280, "height": 720})
+        self._open = None
         self.call("open", report.as_uri() + link, **options)
         self.wait("document.documentElement.dataset.painted")
+        if not link:
+            self._open = (report, options)
+
+    def begin(self, report: Path, **options: Any) -> None:
+        """Open a report, or go back to its beginning if it is open so already."""
+        options.setdefault("viewport", {"width": 1280, "height": 720})
+        if self._open == (report, options):
+            self.call("page.set_viewport_size", options["viewport"])
+            self.evaluate(_BEGIN)
+            self.wait("location.hash === ''")
+        else:
+            self.open(report, **options)
 
     def evaluate(self, code: str, argument: Any = None) -> Any:
         """What JavaScript in the page gives."""

@@ -13,7 +13,7 @@ import flightrec
 from flightrec.directory import SavedSnapshot
 from flightrec.report import write_report
 from tests.environment import group_python
-from tests.helpers import DEADLINE
+from tests.helpers import DEADLINE, until
 from tests.helpers_go import Judge
 from tests.report.browser import Browser, find_chromium
 from tests.trace.conftest import maker
@@ -82,6 +82,8 @@ def fired_trace(
         )
         for number in range(8):
             run(f"quick-{number}", 0.0)
+        # A condition on a number waits for its first reading.
+        until(lambda: recorder.rules()[0].values, "the goroutines are counted")
         churn = runtime.start("gc_churn", duration=0.05)
         run("slow-worker", 0.12)
         churn.wait()

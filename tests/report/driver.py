@@ -51,13 +51,13 @@ class Driver:
         """What the page has said on its console, and what it wanted of the network."""
         return self._said
 
-    def axe(self) -> list[list[Any]]:
-        """What axe-core finds: each fault's impact, rule, help and places."""
+    def axe(self, selector: str) -> list[list[Any]]:
+        """What axe-core finds in a part of the page: each fault's impact, rule, help and places."""
         package = importlib.import_module("axe_playwright_python")
         source = Path(str(package.__file__)).with_name("axe.min.js").read_text("utf-8")
         # Evaluated, because the page's policy allows no script but its own.
         self.page.evaluate(source)
-        found = self.page.evaluate("axe.run({resultTypes: ['violations']})")
+        found = self.page.evaluate("part => axe.run(part, {resultTypes: ['violations']})", selector)
         return [
             [fault["impact"], fault["id"], fault["help"], [node["html"] for node in fault["nodes"]]]
             for fault in found["violations"]
