@@ -6,12 +6,14 @@ Builds and records examples/slow_request as the README does it, and writes its r
 from __future__ import annotations
 
 import contextlib
+import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -20,7 +22,7 @@ from tests.environment import make_environment  # noqa: E402
 from tests.report.browser import Browser, find_chromium  # noqa: E402
 
 PICTURES = ROOT / "docs" / "pictures"
-_URL = "http://localhost:8080/price?of=tea"
+_WINDOW: Any = {"viewport": {"width": 1280, "height": 800}, "device_scale_factor": 0.8}
 
 
 def main() -> int:
@@ -33,35 +35,40 @@ def main() -> int:
     PICTURES.mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, Browser(python, chromium) as browser:
         report = _report(Path(folder))
-        browser.open(report, device_scale_factor=0.8)
+        browser.open(report, **_WINDOW)
         _picture(browser, "report")
         browser.call("page.click", "text=Show it in the timeline")
-        browser.call("page.click", "#fit")
-        browser.evaluate("scrollTo(0, 520)")
+        browser.evaluate("document.querySelector('.details').scrollIntoView()")
         browser.call("page.click", "#tab-blocking")
         _picture(browser, "report-tables")
-        browser.open(report, color_scheme="dark", device_scale_factor=0.8)
+        browser.open(report, color_scheme="dark", **_WINDOW)
         browser.call("page.click", "text=Show it in the timeline")
-        browser.evaluate("document.getElementById('story').scrollTop = 0")
         _picture(browser, "report-dark")
     return 0
 
 
 def _report(folder: Path) -> Path:
-    """Record the example's slow request, and write the report of it."""
-    library, trace, report = (folder / name for name in ("lib.so", "slow.trace", "slow.html"))
+    """Record the example until a rule saves its slow request, and write the report of that."""
+    library, snapshots, report = (folder / name for name in ("lib.so", "snapshots", "slow.html"))
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        address = "{}:{}".format(*server.getsockname())  # a free port
     flightrec = [sys.executable, "-m", "flightrec"]
     service = str(ROOT / "examples" / "slow_request" / "service")
     build = [*flightrec, "build", service, "-o", str(library), "--instrument", "net/http"]
     subprocess.run(build, check=True)
-    run = [*flightrec, "run", str(library), "-o", str(trace), "--duration", "3s"]
-    with subprocess.Popen(run, cwd=folder) as process:
+    rule = ["--when", "http slower than 150ms", "--arm-after", "1s", "--tail", "300ms"]
+    run = [*flightrec, "run", str(library), *rule, "-d", str(snapshots), "--duration", "4s"]
+    with subprocess.Popen([*run, "--", "-address", address], cwd=folder) as process:
         asking = threading.Event()
         while process.poll() is None:
             with contextlib.suppress(OSError):  # not yet, or no longer
-                urllib.request.urlopen(_URL, timeout=2).close()
+                urllib.request.urlopen(f"http://{address}/price?of=tea", timeout=2).close()
             asking.wait(0.01)
-    subprocess.run([*flightrec, "report", str(trace), "-o", str(report)], check=True)
+    trace = min(snapshots.glob("*.trace"))
+    # The page is called by the file's name.
+    slow = trace.rename(folder / "slow.trace")
+    trace.with_suffix(".json").rename(folder / "slow.json")
+    subprocess.run([*flightrec, "report", str(slow), "-o", str(report)], check=True)
     return report
 
 

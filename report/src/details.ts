@@ -24,7 +24,7 @@ export class Details {
     else if (row !== undefined) this.state(row);
     else if (task !== undefined) this.task(task);
     else if (g !== undefined) this.goroutine(g);
-    else fill(this.panel, h("p", { class: "soft" }, "Click a bar to see its state, stack and wake-ups. Drag along the ruler, or with Shift, to select a stretch of time and see where it went."));
+    else fill(this.panel, h("p", { class: "soft empty-selection" }, "Click a bar to see its state, stack and wake-ups. Drag along the ruler, or with Shift, to select a stretch of time and see where it went."));
   }
 
   private link(g: number, time?: number): HTMLElement {

@@ -280,8 +280,8 @@ export class Trace {
   isProgramWait(row: number): boolean {
     const g = this.owner[row]!;
     if (!this.isProgram(g) || this.state[row] === OUTSIDE) return false;
-    if (this.frames(this.stack[row]!).length === 0) return this.state[row] !== SYSCALL;
-    return this.groups[this.groupOf[g]!]!.kind !== "thread" || this.hasProgramFrame(this.stack[row]!);
+    if (this.groups[this.groupOf[g]!]!.kind === "thread") return this.hasProgramFrame(this.stack[row]!);
+    return this.state[row] !== SYSCALL || this.frames(this.stack[row]!).length > 0;
   }
 
   private hasProgramFrame(stack: number): boolean {

@@ -57,10 +57,13 @@ export class Timeline {
     this.painter = new Painter(trace, this.canvas.getContext("2d")!, theme());
     this.arrange();
     new ResizeObserver(() => this.draw()).observe(this.scroller);
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
-      this.painter.theme = theme();
-      this.draw();
-    });
+    for (const media of [DARK, "print"]) {
+      matchMedia(media).addEventListener("change", () => {
+        this.painter.theme = theme();
+        // Paper does not wait for the next frame.
+        this.paint();
+      });
+    }
     this.listen();
   }
 
@@ -91,7 +94,7 @@ export class Timeline {
   around(from: number, to: number): void {
     const room = Math.max((to - from) * 0.6, 2000);
     this.show(from - room, to + room);
-    this.scroller.scrollIntoView({ block: "nearest" });
+    this.bringIntoView();
   }
 
   select(selection: Selection): void {
@@ -108,6 +111,12 @@ export class Timeline {
     this.arrange();
     const lane = this.laneOf(g);
     if (lane) this.scrollTo(lane);
+    this.bringIntoView();
+  }
+
+  /** Scroll the page, if it must be, so that the timeline is in its window. */
+  private bringIntoView(): void {
+    this.scroller.scrollIntoView({ block: "nearest" });
   }
 
   revealTask(row: number): void {
@@ -632,11 +641,13 @@ export class Timeline {
   }
 }
 
+const DARK = "screen and (prefers-color-scheme: dark)";
+
 function theme(): Theme {
   const style = getComputedStyle(document.documentElement);
   const colour = (called: string): string => style.getPropertyValue(`--${called}`).trim();
   return {
-    dark: matchMedia("(prefers-color-scheme: dark)").matches,
+    dark: matchMedia(DARK).matches,
     font: getComputedStyle(document.body).fontFamily,
     text: colour("text"),
     soft: colour("soft"),

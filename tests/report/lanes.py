@@ -30,7 +30,10 @@ _LANES = """() => {
 
 _PIXELS = """([left, top, width, height]) => {
   const canvas = document.getElementById('lanes');
-  const data = canvas.getContext('2d').getImageData(left, top, width, height).data;
+  // A copy: one that is read often is a canvas of another kind.
+  const copy = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+  copy.drawImage(canvas, -left, -top);
+  const data = copy.getImageData(0, 0, width, height).data;
   const found = [];
   for (let i = 0; i < data.length; i += 4) found.push([data[i], data[i + 1], data[i + 2]]);
   return found;
@@ -68,7 +71,8 @@ def x_of(browser: Browser, time: float) -> int:
         "new Promise(done => setTimeout(() => done([...location.hash.match(/t=(\\d+)-(\\d+)/)"
         ".slice(1).map(Number), document.getElementById('lanes').clientWidth]), 300))"
     )
-    return round(LABELS + (time - begin) / (end - begin) * (width - LABELS))
+    share = (time - float(begin)) / (float(end) - float(begin))
+    return round(LABELS + share * (float(width) - LABELS))
 
 
 def hover(browser: Browser, x: float, y: float) -> str:

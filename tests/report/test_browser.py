@@ -16,6 +16,7 @@ from tests.helpers import until
 from tests.helpers_go import Judge
 from tests.report.browser import ZOOM, Browser
 from tests.report.conftest import HOSTILE
+from tests.report.lanes import pixels
 from tests.tables.conftest import WORKLOADS, recorded
 
 __all__ = ["recorded"]  # a fixture
@@ -32,7 +33,10 @@ def report_of(tmp_path_factory: pytest.TempPathFactory) -> MakeReport:
 
     def made(file: Path) -> Path:
         report = folder / f"{file.stem}.html"
-        if not report.exists():
+        if not report.exists() and file.stat().st_size < 4 << 20:
+            with report.open("wb") as out:
+                assert write_report(file, out) is None
+        elif not report.exists():
             # In a process of its own, as the command does it: there, without garbage collection.
             subprocess.run(
                 [sys.executable, "-m", "flightrec", "report", file, "-o", report],
@@ -245,10 +249,12 @@ def test_no_serious_fault_of_accessibility(
     opened: Browser, hostile_report: Path, scheme: str
 ) -> None:
     """axe-core finds nothing serious on any tab, light and dark, nor in the help."""
-    opened.open(hostile_report, color_scheme=scheme)
+    opened.begin(hostile_report, color_scheme=scheme)
     opened.call("page.click", "text=Show it in the timeline")
     faults = opened.call("axe", "html")
-    for tab in opened.evaluate("[...document.querySelectorAll('[role=tab]')].map(t => t.id)"):
+    tabs = opened.evaluate("[...document.querySelectorAll('[role=tab]')].map(t => t.id)")
+    # All tables have the same colours.
+    for tab in tabs if scheme == "light" else ["tab-latency"]:
         opened.call("page.click", f"#{tab}")
         faults += opened.call("axe", ".tables")
     opened.press("?")
@@ -258,14 +264,10 @@ def test_no_serious_fault_of_accessibility(
 
 def test_dark(opened: Browser, hostile_report: Path) -> None:
     """Where the system is dark the page is, canvas included."""
-    opened.open(hostile_report, color_scheme="dark")
+    opened.begin(hostile_report, color_scheme="dark")
     back = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     assert max(opened.evaluate(back)) < 60
-    corner = (
-        "(() => { const c = document.getElementById('lanes');"
-        "return [...c.getContext('2d').getImageData(c.width - 3, c.height - 3, 1, 1).data] })()"
-    )
-    assert max(opened.evaluate(corner)[:3]) < 120
+    assert max(pixels(opened, 2, 2, 1, 1)[0]) < 60
 
 
 def test_laptop_width(opened: Browser) -> None:
@@ -305,12 +307,15 @@ def test_text_of_any_bytes_is_text(browser: Browser, hostile_trace: Path, tmp_pa
 
 
 def test_prints_a_summary(opened: Browser, tmp_path: Path) -> None:
-    """On paper there are what happened and the timeline, and no buttons."""
+    """On paper there are what happened and the timeline, dark on white, and no buttons."""
+    opened.call("page.emulate_media", color_scheme="dark")
     opened.call("page.emulate_media", media="print")
+    assert min(pixels(opened, 2, 2, 1, 1)[0]) > 230
     assert len(opened.text("#story")) > 50
     assert opened.call("page.is_visible", "#lanes")
-    for selector in (".toolbar", ".tools", "#tabs", "#how"):
+    for selector in (".toolbar", ".tools", "#tabs", "#how", "text=Show it in the timeline"):
         assert not opened.call("page.is_visible", selector), selector
     pages = tmp_path / "report.pdf"
     opened.call("page.pdf", path=str(pages))
     assert pages.read_bytes().startswith(b"%PDF")
+    opened.call("page.emulate_media", media="screen", color_scheme="light")
