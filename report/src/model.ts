@@ -132,7 +132,7 @@ export class Trace {
     const reason = states.coded("reason");
     this.reason = take(reason.codes);
     this.reasons = reason.values.map((value) => (value === null ? "" : String(value)));
-    const threads = this.ids.map((_, g) => Number(goroutines.text("kind", g) === "thread"));
+    const threads = this.ids.map((_, g) => Number(this.kind(g) === "thread"));
     for (let i = 0; i < rows.length; i++) if (this.state[i] === SYSCALL && this.stack[i] === NONE && threads[this.owner[i]!]) this.state[i] = OUTSIDE;
 
     // Running rows by P. Rows of a table come in the order of their ends, and a P's do not overlap.
@@ -205,10 +205,16 @@ export class Trace {
     return ids.map((id) => this.indexOf.get(id) ?? -1);
   }
 
+  /** A goroutine's kind. A thread without a Python name that only serves the bridge is the recorder's. */
+  private kind(g: number): string {
+    const kind = this.goroutines.text("kind", g);
+    return kind === "thread" && this.goroutines.text("name", g).startsWith("flightrec/gobridge.") ? "recorder" : kind;
+  }
+
   private makeGroups(): void {
     const by = new Map<string, Group>();
     for (let g = 0; g < this.ids.length; g++) {
-      const kind = this.goroutines.text("kind", g);
+      const kind = this.kind(g);
       const name = this.goroutines.text("name", g);
       const key = `${kind}\n${name}`;
       let group = by.get(key);

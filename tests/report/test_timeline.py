@@ -50,6 +50,16 @@ def begin_of(tables: dict[str, dict[str, list[Any]]]) -> int:
     return found
 
 
+def kinds_of(tables: dict[str, dict[str, list[Any]]]) -> dict[int, str]:
+    """Each goroutine's kind; a thread without a Python name that serves the bridge is its own."""
+    return {
+        row["goroutine"]: "recorder"
+        if row["name"].startswith("flightrec/gobridge.flightrec_")
+        else row["kind"]
+        for row in each(tables, "goroutines")
+    }
+
+
 def go(page: Browser, link: str) -> None:
     """Go to a place by its link."""
     page.evaluate("link => { location.hash = link }", link)
@@ -159,7 +169,7 @@ def test_counts_and_heap_say_their_values(
     size = float(number) * {"KiB": 1 << 10, "MiB": 1 << 20}[unit]
     assert size == pytest.approx(metric[len(metric) // 2]["value"], rel=0.01)
     assert "collected at" in told
-    kinds = {row["goroutine"]: row["kind"] for row in each(tables, "goroutines")}
+    kinds = kinds_of(tables)
     there = [
         row
         for row in each(tables, "goroutine_states")
@@ -261,7 +271,7 @@ def test_a_selected_stretch_is_summed_up(
     page.call("page.mouse.up")
     assert page.text("#details h3").startswith("All goroutines of the program: ")
     begin, end = (int(part) + begin_of(tables) for part in place(page)["s"].split("-"))
-    kinds = {row["goroutine"]: row["kind"] for row in each(tables, "goroutines")}
+    kinds = kinds_of(tables)
     sums: Counter[str] = Counter()
     for row in each(tables, "goroutine_states"):
         kind = kinds[row["goroutine"]]
