@@ -329,6 +329,20 @@ def test_groups_open_and_close(page: Browser) -> None:
     assert len(lanes(page)) == before
 
 
+def test_says_aloud_what_a_lane_shows(page: Browser) -> None:
+    """With keys alone a screen reader is told the lane, and with Enter what is in it."""
+    spoken = "document.getElementById('spoken').textContent"
+    page.press("t")
+    for _ in range(80):
+        page.press("ArrowUp")
+        if page.evaluate(spoken) == "Overview, open":
+            break
+    page.press("ArrowDown")
+    assert page.evaluate(spoken) == "Goroutines"
+    page.press("Enter")
+    assert re.search(r"Goroutines at .*\d+ (Running|Waiting|Outside Go)", page.evaluate(spoken))
+
+
 def test_tables_sort_by_a_click(page: Browser) -> None:
     """A click on a column's head sorts by it, the largest first; another one turns it around."""
     page.call("page.click", "#tab-groups")
