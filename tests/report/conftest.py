@@ -12,6 +12,7 @@ import pytest
 import flightrec
 from flightrec.directory import SavedSnapshot
 from flightrec.report import write_report
+from flightrec.rules import attach
 from tests.environment import group_python
 from tests.helpers import DEADLINE, until
 from tests.helpers_go import Judge
@@ -88,6 +89,9 @@ def fired_trace(
         run("slow-worker", 0.12)
         churn.wait()
         assert done.wait(DEADLINE)
+        engine = attach.existing_engine(recorder)
+        assert engine is not None
+        engine.close()
     judge.check(saved[0].path)
     return saved[0].path
 

@@ -288,9 +288,9 @@ def test_a_selected_stretch_is_summed_up(
     assert {row[0] for row in told} == set(dict(sums.most_common(14)))
     for name, time, _ in told:
         assert ns(time) == pytest.approx(sums[name], rel=0.01, abs=2), name
-    page.call("page.click", "#details .buttons >> text=Running")
+    page.call("page.click", "#details .buttons >> text=Waiting")
     flames = page.evaluate("[...document.querySelectorAll('.flame')].map(f => f.title)")
-    assert any("workloads" in title and "%" in title for title in flames)
+    assert any(re.search(r"workloads\.gcChurn: .*%", title) for title in flames)
 
 
 def test_pins_a_goroutine(page: Browser) -> None:
