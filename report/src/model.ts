@@ -215,7 +215,7 @@ export class Trace {
     const by = new Map<string, Group>();
     for (let g = 0; g < this.ids.length; g++) {
       const kind = this.kind(g);
-      const name = this.goroutines.text("name", g);
+      const name = this.called(g);
       const key = `${kind}\n${name}`;
       let group = by.get(key);
       if (group === undefined) by.set(key, (group = { name, kind, members: [] }));
@@ -248,9 +248,15 @@ export class Trace {
     return row < this.first[goroutine + 1]! && this.begin[row]! <= time ? row : -1;
   }
 
-  /** "18 main.worker". A Python thread is called by its name. */
-  name(goroutine: number): string {
+  /** Its start function, or which Python thread it is; of a thread that none has named, that it is one. */
+  private called(goroutine: number): string {
     const name = this.goroutines.text("name", goroutine);
+    return this.kind(goroutine) === "thread" && (name === "" || name === "runtime.cgocallback") ? "unnamed thread" : name;
+  }
+
+  /** "G18 main.worker". A Python thread is called by its name. */
+  name(goroutine: number): string {
+    const name = this.called(goroutine);
     const goid = this.goroutines.text("goid", goroutine);
     return name ? `G${goid} ${name}` : `G${goid}`;
   }
