@@ -21,6 +21,45 @@ def needs(name: str) -> pytest.MarkDecorator:
     return pytest.mark.skipif(missing, reason=f"{name} is not installed")
 
 
+WAYS = {
+    "plain": (),
+    "workers": ("-n", "2"),
+    "no cacheprovider": ("-p", "no:cacheprovider"),
+    "reruns": ("--reruns", "1"),
+    "timeout by signal": ("--timeout=300", "--timeout-method=signal"),
+    "timeout by thread": ("--timeout=300", "--timeout-method=thread"),
+    "asyncio": ("-p", "pytest_asyncio", "-o", "asyncio_default_fixture_loop_scope=function"),
+    "importlib": ("--import-mode=importlib",),
+    "first failure": ("-x",),
+    "last failed": ("--lf",),
+    "junitxml": ("--junitxml=r.xml",),
+}
+
+
+@needs("xdist")
+@needs("pytest_rerunfailures")
+@needs("pytest_timeout")
+@needs("pytest_asyncio")
+@pytest.mark.parametrize("way", WAYS)
+def test_ways_to_run(project: Project, judge: Judge, way: str) -> None:
+    """However pytest runs, the test that fails leaves its window, and the other leaves none."""
+    project.write(
+        """
+        def test_passes(flight_recorder):
+            pass
+
+        def test_fails(flight_recorder):
+            assert 0
+        """
+    )
+    outcomes = project.run(*WAYS[way]).parseoutcomes()
+    assert (outcomes["passed"], outcomes["failed"]) == (1, 1)
+    assert len(project.folders()) == (2 if way == "reruns" else 1)
+    for path in project.traces():
+        assert "test_fails" in path.parent.name
+        judge.check(path)
+
+
 @needs("xdist")
 @needs("pytest_rerunfailures")
 def test_xdist_and_reruns(project: Project, judge: Judge) -> None:
