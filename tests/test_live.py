@@ -22,12 +22,14 @@ def marks(events: list[trace.Event]) -> list[str]:
 
 @pytest.mark.go_versions
 def test_events_are_those_of_the_trace(
-    runtime: flightrec.GoRuntime, recorder: flightrec.FlightRecorder
+    runtime: flightrec.GoRuntime, make_recorder: MakeRecorder
 ) -> None:
     """A loop over events has what read gives for the same generations, and ends with the recorder.
 
     A generation's events come as soon as it is complete.
     """
+    recorder = make_recorder(max_bytes=64 * MIB, min_age=600)  # so that its window has all of them
+    recorder.start()
     runtime.log("mark", "before")
     events = recorder.events(timeout=DEADLINE)
     runtime.log("mark", "a")

@@ -296,6 +296,25 @@ def test_killed(child: Child, judge: Judge, tmp_path: Path) -> None:
     assert judge.messages(tmp_path / "t.trace.partial", "mark") == ["written"]
 
 
+def test_go_panic(libraries: Callable[[str], Path], judge: Judge, tmp_path: Path) -> None:
+    """When a Go panic ends the process, the partial file has all until the last generation."""
+    done = Child(libraries("ends")).run(
+        """
+        runtime = flightrec.load()
+        stream = flightrec.Tracer(runtime).start(sys.argv[1])
+        runtime.log("mark", "written")
+        stream.flush()
+        runtime.run("main", args=["ends", "panic elsewhere"])
+        """,
+        tmp_path / "t.trace",
+        check=False,
+    )
+    assert done.returncode in (2, -6), done
+    assert "panic: elsewhere" in done.stderr
+    assert names(tmp_path) == ["t.trace.partial"]
+    assert judge.messages(tmp_path / "t.trace.partial", "mark") == ["written"]
+
+
 def test_end_of_the_interpreter(child: Child, judge: Judge, tmp_path: Path) -> None:
     """A stream that is not stopped is complete when the interpreter has ended."""
     child.run(

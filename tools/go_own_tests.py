@@ -68,7 +68,10 @@ def main() -> int:
 
 
 def _link(source: str, target: str) -> None:
-    Path(target).symlink_to(Path(source).resolve())
+    if source.endswith(".bin"):  # go:embed takes no links
+        shutil.copy(Path(source), target)
+    else:
+        Path(target).symlink_to(Path(source).resolve())
 
 
 def _write(path: Path, text: str) -> None:
