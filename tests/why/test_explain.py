@@ -219,10 +219,11 @@ def test_never_ended(runtime: flightrec.GoRuntime, corpus: Corpus) -> None:
 @pytest.mark.parametrize("width", [60, 80, 200])
 @pytest.mark.parametrize("program", ["chain", "gc_assist", "deadline", "uniform"])
 def test_width(width: int, program: str, corpus: Corpus) -> None:
-    """No line is wider than asked for."""
+    """No line is wider than asked for, and none begins with a unit."""
     explanation = corpus.explained(program)
     for line in explanation_text(explanation, width).splitlines():
         assert len(line) <= width, line
+        assert re.match(r" *(%|[mµn]?s)[ ).]", line) is None, line
 
 
 def test_stacks(slow_lock: Path) -> None:
@@ -274,7 +275,7 @@ def test_single_waits(program: str, odd: bool, corpus: Corpus) -> None:
         for chunk in reader.chunks():
             survey.add([e for e in chunk if not isinstance(e, (trace.TaskBegin, trace.TaskEnd))])
     subject = outstanding(survey)
-    assert (subject.kind is SubjectKind.WAIT and subject.name.startswith("sync at")) is odd
+    assert (subject.kind is SubjectKind.WAIT and subject.name.startswith("for a sync.")) is odd
 
 
 @pytest.mark.parametrize(
@@ -283,7 +284,7 @@ def test_single_waits(program: str, odd: bool, corpus: Corpus) -> None:
         ("sched.p99", "cpu_hog", SubjectKind.DELAY, "ready to run"),
         ("/sched/latencies:seconds p99", "cpu_hog", SubjectKind.DELAY, "ready to run"),
         ("stop.max", "stop_the_world", SubjectKind.PAUSE, "stop-the-world"),
-        ("rate(mutex.wait)", "nested_locks", SubjectKind.WAIT, "sync at main."),
+        ("rate(mutex.wait)", "nested_locks", SubjectKind.WAIT, "for a sync.Mutex at main."),
     ],
 )
 def test_rule_that_measured(

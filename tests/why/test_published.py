@@ -75,7 +75,7 @@ PROGRAMS: Final = (
         (
             r"it waited for a sync\.Mutex at backend\.\(\*",
             r"unlocked it at backend\.\(\*batchTx\)\.Unlock",
-            r"Meanwhile, for \d+ ms, goroutine \d+ .* in bbolt\.",
+            r"Meanwhile, for [\d.]+ ms, goroutine \d+ .* in bbolt\.",
         ),
     ),
 )

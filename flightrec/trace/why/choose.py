@@ -13,7 +13,7 @@ from flightrec.trace.summary.odd import ENOUGH, is_odd_task, is_picked
 from flightrec.trace.why.model import Subject, SubjectKind, Usual
 from flightrec.trace.why.places import place_of
 from flightrec.trace.why.survey import NETWORK, Kind, Survey, Task
-from flightrec.trace.why.words import short
+from flightrec.trace.why.words import short, waited_for
 
 __all__ = ["NotInTraceError", "longest_of", "outstanding", "task_subject", "tasks_named"]
 
@@ -151,7 +151,9 @@ def _longest(kind: Kind, what: SubjectKind, why: str) -> Subject:
     name = {SubjectKind.DELAY: "ready to run", SubjectKind.PAUSE: "stop-the-world"}.get(what)
     if name is None:
         place = place_of(longest.stack) if longest.stack is not None else None
-        name = f"{kind.reason} at {short(place.function)}" if place is not None else kind.reason
+        name = waited_for(kind.reason, () if place is None else place.stack)
+        if place is not None:
+            name += f" at {short(place.function)}"
     usual = None
     if others.count >= ENOUGH:
         usual = Usual(others.count, others.quantile(0.5), others.quantile(0.9))

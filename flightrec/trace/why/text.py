@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator
 from typing import Final
@@ -31,6 +32,7 @@ _CHAIN: Final = 3
 
 _SAVED: Final = "saved because"
 _FRAMES: Final = 12
+_UNIT: Final = re.compile(r"(\d) (?=(?:%|ns|µs|ms|s|min)(?![\w%]))")
 _EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
 
 
@@ -54,8 +56,10 @@ def explanation_text(
 
 
 def _wrapped(text: str, width: int, indent: str = "") -> list[str]:
-    # Names of packages have hyphens, and are copied from here.
-    return textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    # Names of packages have hyphens, and are copied from here. A number stays with its unit.
+    text = _UNIT.sub("\\1\N{NO-BREAK SPACE}", text)
+    lines = textwrap.wrap(text, width, subsequent_indent=indent, break_on_hyphens=False)
+    return [line.replace("\N{NO-BREAK SPACE}", " ") for line in lines]
 
 
 def headline(explanation: Explanation) -> str:

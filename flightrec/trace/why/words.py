@@ -195,7 +195,7 @@ def step_text(part: Part, who: str) -> str:
         text = f"was in C ({name}) in"
     elif kind is StepKind.GC:
         text = _COLLECTOR.get(part.reason, _LEAVES[kind])
-    elif part.place is not None and part.place.function.startswith(_TRACER):
+    elif kind is StepKind.RUNNING and at.startswith(_TRACER):
         return f"{who} ended a generation of the trace, for the recorder"
     elif part.reason == BEFORE:
         return f"{who} waited {_REASONS[BEFORE].removesuffix(',')}" + (f", at {at}" if at else "")
