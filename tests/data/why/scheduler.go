@@ -139,18 +139,16 @@ func stops(context.Context) {
 	go awaitForever()
 	end := make(chan struct{})
 	defer close(end)
-	for range 1000 {
+	for range 300 {
 		go func() { <-end }()
 	}
 	var done atomic.Bool
 	defer done.Store(true)
-	for range 2 {
-		go func() {
-			for !done.Load() {
-				runtime.GC()
-			}
-		}()
-	}
+	go func() {
+		for !done.Load() {
+			runtime.GC()
+		}
+	}()
 	requests(func() {})
 	request(func(context.Context) {
 		stacks := make([]byte, 1<<22)
