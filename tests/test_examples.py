@@ -39,6 +39,7 @@ def run_as_printed(name: str, folder: Path, go: Toolchain) -> subprocess.Complet
             "PATH": f"{commands}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(ROOT),
             "FLIGHTREC_GO": str(go.go),
+            "PYTEST_ADDOPTS": "-p no:asyncio",  # it warns where it is installed and not set up
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,
