@@ -98,7 +98,7 @@ class SnapshotDirectory:
 
     Safe to use from any thread, and from several processes at once.
 
-    :param path: the folder; it is made if need be.
+    :param path: the folder; it is created if necessary.
     :param max_files: how many snapshots there may be.
     :param max_bytes: how many bytes they may take together, including their metadata.
     :param min_interval: seconds between any two snapshots.

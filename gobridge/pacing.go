@@ -10,7 +10,7 @@ const (
 	// smallestWindow is the size of the window that has the smallest ceiling (recording.py).
 	smallestWindow = 16 * smallestGeneration
 
-	// restPerGoroutine is the time there is to be between an advance and the next one, for each
+	// restPerGoroutine is the least time between an advance and the next one, for each
 	// goroutine. An advance takes about a quarter of that, and in each all goroutines announce
 	// themselves: if that alone is more than the size, one advance would lead to the next.
 	restPerGoroutine = 2 * time.Microsecond

@@ -470,23 +470,25 @@ def test_ages_of_several(runtime: flightrec.GoRuntime, make_recorder: MakeRecord
     assert last[-1].number in [each.number for each in all_]
 
 
-def test_memory_of_several(
-    runtime: flightrec.GoRuntime, make_recorder: MakeRecorder, tracer: flightrec.Tracer
-) -> None:
+def test_memory_of_several(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
     """Each of several recorders keeps its ceiling; together they need no more than the largest.
 
     Their generations are shared, and the smallest window sets the size of those.
     """
-    recorders = [make_recorder(max_bytes=size * MIB, min_age=600) for size in (24, 8, 4)]
+    recorders = [
+        make_recorder(max_bytes=size * MIB, min_age=600, strict=True) for size in (24, 8, 4)
+    ]
     for each in recorders:
         each.start()
-    with tracer.start(io.BytesIO()), running(runtime, "pingpong", pairs=2, duration=600):
+    stream = flightrec.Tracer(runtime).start(io.BytesIO())
+    with stream, running(runtime, "pingpong", pairs=2, duration=600):
         until(lambda: recorders[0].stats().window_bytes > 20 * MIB, "the largest is full")
         native = max(each.stats().native_bytes for each in recorders)
     found = [each.stats() for each in recorders]
     for stats in found:
         assert stats.peak_window_bytes <= stats.ceiling_bytes
-        assert stats.advance_bytes <= 4 * MIB / 3
+        # However late advances are, two generations fit into the smallest window.
+        assert stats.advance_bytes <= found[-1].ceiling_bytes / 2 < 24 * MIB / 5
     assert native < sum(stats.ceiling_bytes for stats in found)
     assert native <= found[0].ceiling_bytes + 8 * MIB
 

@@ -47,7 +47,7 @@ def short_name(target: str) -> str:
 
 
 def load_target(args: argparse.Namespace, folder: Path) -> Target:
-    """Load the target's library, built if need be.
+    """Load the target's library, built if necessary.
 
     :param folder: lasts as long as the run.
     :raises UsageError: there is no such target or workload.

@@ -17,7 +17,7 @@ _VARIABLE = "FLIGHTREC_RUNTIME_DIR"
 
 
 def own_folder() -> Path:
-    """Return this user's folder for sockets; it is made if need be.
+    """Return this user's folder for sockets; it is created if necessary.
 
     That is ``flightrec`` in ``$XDG_RUNTIME_DIR`` or ``/run/user/UID``, else ``/tmp/flightrec-UID``.
 

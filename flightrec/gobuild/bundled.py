@@ -58,7 +58,7 @@ def build_bridge(
     folder: Path | None = None,
     overlays: Sequence[Overlay] = DEFAULT_OVERLAYS,
 ) -> tuple[Outcome, ...]:
-    """Build a package that imports the bridge of its own accord into a library.
+    """Build a package that imports the bridge itself into a library.
 
     :param package: as seen from ``folder``, by default the bridge's own.
     :param overlays: what to change in Go's own sources.

@@ -73,7 +73,7 @@ def build(
 
     :param package: a folder; or an import path as seen from the current folder; or
         ``import/path@version``, which Go downloads, as ``go run`` would.
-    :param output: the library's path; its folder is made if need be. For a package with C
+    :param output: the library's path; its folder is created if necessary. For a package with C
         functions of its own, Go writes their header beside it.
     :param go: the go command or its GOROOT; otherwise as :func:`flightrec.toolchain.find_toolchain`
         finds it.

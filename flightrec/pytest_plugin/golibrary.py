@@ -22,7 +22,7 @@ __all__ = ["built_library", "load_runtime"]
 
 
 def load_runtime(options: Options, shared: Path) -> GoRuntime:
-    """Load the library that the ini file names, built if need be, or the bundled one.
+    """Load the library that the ini file names, built if necessary, or the bundled one.
 
     :param shared: a folder that lasts as long as the session, and that its workers share.
     :raises LibraryLoadError: it cannot be loaded.

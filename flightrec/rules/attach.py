@@ -77,6 +77,6 @@ def _watch_departures(recorder: FlightRecorder, engine: RuleEngine) -> None:
 
 
 def rules(recorder: FlightRecorder) -> tuple[RuleStatus, ...]:
-    """Return what each of a recorder's rules has come to: why it did not fire, for instance."""
+    """Return the status of each of a recorder's rules: why it did not fire, for example."""
     engine = existing_engine(recorder)
     return () if engine is None else engine.status()

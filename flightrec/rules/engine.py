@@ -217,7 +217,7 @@ class RuleEngine:
                 self._told.set()
 
     def status(self) -> tuple[RuleStatus, ...]:
-        """Return what each rule has come to.
+        """Return the status of each rule.
 
         :raises ForkedProcessError: the library was loaded before a fork.
         """

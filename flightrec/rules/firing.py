@@ -1,4 +1,4 @@
-"""One time that a rule fired, and what became of it."""
+"""One time that a rule fired, and its outcome."""
 
 from __future__ import annotations
 

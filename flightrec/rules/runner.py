@@ -149,7 +149,7 @@ class Runner:
         )
 
     def done(self, firing: Firing) -> None:
-        """Count what became of a firing."""
+        """Count the outcome of a firing."""
         with self._lock:
             if firing.saved is not None:
                 self._saved += 1
@@ -183,7 +183,7 @@ class Runner:
     # ---- telling
 
     def status(self, missed: int = 0) -> RuleStatus:
-        """Return what it has come to.
+        """Return its status.
 
         :param missed: how much news from Go was lost, in all.
         """

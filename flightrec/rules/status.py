@@ -1,4 +1,4 @@
-"""What a rule has come to: the answer to "why did it not fire?"."""
+"""The status of a rule: the answer to "why did it not fire?"."""
 
 from __future__ import annotations
 

@@ -202,7 +202,7 @@ class TableBuilder:
         self.end = chunk[-1][0]
 
     def take(self) -> dict[str, list[Row]]:
-        """The rows that were made since the last time, by table; those are let go of."""
+        """The rows that were made since the last time, by table; those are released."""
         interner, annotations = self._interner, self._annotations
         lists = {
             "generations": self._generations,

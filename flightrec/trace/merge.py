@@ -46,7 +46,7 @@ def merge(data: GenerationData, state: OrderState, syncs: int, last: int) -> Ite
                 raise _malformed(cursor, data.number)
             heap.append(cursor)
             sift_up(heap, len(heap) - 1)
-    data.batches = {}  # The cursors let go of them one by one.
+    data.batches = {}  # The cursors release them one by one.
     if heap and not state.initial:
         state.initial = data.number
     rules = rules_for(state, data.tables, info)

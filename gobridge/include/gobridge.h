@@ -177,7 +177,7 @@ int32_t flightrec_session_feed(uint64_t session, void *chunk, size_t nbytes, fli
  * FLIGHTREC_TIMEOUT: it goes on ending, and one may wait again. Why it has ended is deliver's result. */
 int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_error *error);
 
-/* Stops the session if need be, empties its window and forgets it; does not wait. A deliver that
+/* Stops the session if necessary, empties its window and forgets it; does not wait. A deliver that
  * runs returns. */
 int32_t flightrec_session_close(uint64_t session, flightrec_error *error);
 
@@ -208,7 +208,7 @@ int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *
 /* How many sessions are open. Never fails. */
 uint64_t flightrec_session_count(void);
 
-/* How many complete generations are in memory, for whomever. Never fails. */
+/* How many complete generations are in memory, whoever holds them. Never fails. */
 uint64_t flightrec_generation_count(void);
 
 /* ---- workloads ---------------------------------------------------------------------------- */
@@ -340,7 +340,7 @@ typedef struct {
     int64_t status;    /* of an HTTP answer; -1: none, or unknown */
     uint64_t start_ns; /* on the trace clock, in ns */
     uint64_t end_ns;
-    char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if need be */
+    char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if necessary */
 } flightrec_news;
 
 /* Sets what news is wanted, in place of earlier wishes. wishes: a JSON object with

@@ -121,7 +121,7 @@ def syscall_rules(state: OrderState, tables: Tables, generation: Generation) -> 
         )
         if p is None:
             return event
-        # The C thread may go away and its M's id be used anew, so the proc is let go of here,
+        # The C thread may go away and its M's id be used anew, so the proc is released here,
         # as if the M had stolen it from itself; a later theft must not look for this M.
         proc = proc_on(ms)
         if proc.status != ProcStatus.SYSCALL:
