@@ -23,10 +23,12 @@ hypothesis.settings.register_profile("flightrec", deadline=None, max_examples=10
 hypothesis.settings.register_profile("fuzz", deadline=None, max_examples=100_000)
 hypothesis.settings.load_profile("flightrec")
 
-# A shell without job control starts what it puts in the background with SIGINT ignored, and the
-# children of the tests would inherit that.
-if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell without job control starts what it puts in the background with SIGINT and SIGQUIT ignored,
+# nohup with SIGHUP; the children of the tests would inherit that.
+for _number in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    if signal.getsignal(_number) == signal.SIG_IGN:
+        by_default = signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(_number, by_default)
 
 _outcome = pytest.StashKey[bool]()
 
