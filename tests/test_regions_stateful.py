@@ -196,6 +196,8 @@ class Annotating(RuleBasedStateMachine):
             self.recorder.stop()
             for worker in self.workers:
                 worker.end()
+            for task in self.tasks:
+                task.end()
 
 
 @pytest.mark.matrix

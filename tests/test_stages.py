@@ -67,17 +67,23 @@ def test_recording_begins_later(make_recorder: MakeRecorder, judge: Judge) -> No
 def test_opened(recorder: flightrec.FlightRecorder) -> None:
     """What is open is among what a snapshot's metadata lists, the oldest first."""
     runtime = recorder.runtime
+    before = {each["number"] for each in runtime._annotations.opened.as_facts()}
+
+    def opened() -> list[dict[str, Any]]:
+        facts = runtime._annotations.opened.as_facts()
+        return [each for each in facts if each["number"] not in before]
+
     stages = Stages(runtime._annotations)
     with runtime.task("outer"):
         stages.next("a", runtime.now_ns(), "one")
         with runtime.region("inner"):
-            facts = runtime._annotations.opened.as_facts()
+            facts = opened()
         stages.end()
     assert [each["name"] for each in facts] == ["outer", "one", "a", "inner"]
     numbers = {each["name"]: each["number"] for each in facts}
     assert [each["task"] for each in facts] == [None, numbers["outer"], *(2 * [numbers["one"]])]
     assert {each["thread"] for each in facts} == {"MainThread"}
-    assert runtime._annotations.opened.as_facts() == []
+    assert opened() == []
 
 
 @pytest.mark.parametrize("entered", [False, True])
