@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final, TypeAlias
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Final, TypeAlias, TypeVar
 
 from flightrec.cli.layout import clean, wrapped
 from flightrec.cli.places import frames_of, place_text, short
@@ -15,6 +15,7 @@ from flightrec.trace.nanoseconds import ns_text
 __all__ = ["overview_text"]
 
 Facts: TypeAlias = Mapping[str, Any]
+_T = TypeVar("_T")
 
 # How many of each list are shown.
 _FEW: Final = 5
@@ -165,7 +166,8 @@ class _Page:
             ),
         )
         lines = []
-        for i, name in enumerate(names[:_FEWER]):
+        shown = _first(names, _FEWER)
+        for i, name in enumerate(shown):
             title = kind if i == 0 else ""
             text = repr(name)
             if name in ended:
@@ -174,8 +176,8 @@ class _Page:
             if one is not None and not one["ended"]:
                 text += f"; one goes on since {ns_text(one['duration_ns'])}"
             lines += self.entry(title, text)
-        if len(names) > _FEWER:
-            lines += self.entry("", f"and {len(names) - _FEWER} other names")
+        if len(names) > len(shown):
+            lines += self.entry("", f"and {len(names) - len(shown)} other names")
         return lines
 
     def goroutines(self) -> list[str]:
@@ -188,11 +190,11 @@ class _Page:
         functions = self.shown(self.facts["functions"])
         if functions:
             lines.append("     count  running runnable  blocked  syscall  started in")
-        few = _FEW if self.wide else _FEWER
-        for function in functions[:few]:
+        shown = _first(functions, _FEW if self.wide else _FEWER)
+        for function in shown:
             lines += self.function(function)
-        rest = len(functions) - few
-        if rest > 0:
+        rest = len(functions) - len(shown)
+        if rest:
             lines += wrapped(" " * 10, f"and {rest} other start functions", self.width)
         system = self.facts["system_functions"]
         if system["goroutines"] and not self.everything:
@@ -247,12 +249,14 @@ class _Page:
             return []
         lines = [f"{title:<10}  longest    count"]
         found = sorted(merged.items(), key=lambda entry: -entry[1]["total"])
-        for (reason, where), one in found[:few]:
+        shown = _first(found, few)
+        for (reason, where), one in shown:
             numbers = f"{ns_text(one['total']):>9} {ns_text(one['max']):>9} {one['count']:>8,}  "
             lines += wrapped(numbers, f"{reason}: {where}" if reason else where, self.width)
-        if len(found) > few:
+        if len(found) > len(shown):
             more = "" if len(found) < 20 else " or more"
-            lines += wrapped(" " * 10, f"and {len(found) - few}{more} other places", self.width)
+            rest = len(found) - len(shown)
+            lines += wrapped(" " * 10, f"and {rest}{more} other places", self.width)
         return lines
 
     def collector(self) -> list[str]:
@@ -276,19 +280,17 @@ class _Page:
         reasons = [
             {"reason": reason, **found} for reason, found in self.facts["pauses"]["reasons"].items()
         ]
-        shown = self.shown(reasons, hidden="recorder")
-        if not shown:
-            return []
-        shown.sort(key=lambda one: -one["max_ns"])
+        found = sorted(self.shown(reasons, hidden="recorder"), key=lambda one: -one["max_ns"])
+        shown = _first(found, _FEWER)
         lines = []
-        for i, one in enumerate(shown[:_FEWER]):
+        for i, one in enumerate(shown):
             text = f"{one['count']:,} × {one['reason']}: "
             if one["count"] > 1:
                 text += f"median {ns_text(one['median_ns'])}, longest "
             text += f"{ns_text(one['max_ns'])} {self.at(one['begin_ns'])}"
             lines += self.entry("pauses" if i == 0 else "", text)
-        if len(shown) > _FEWER:
-            lines += self.entry("", f"and {len(shown) - _FEWER} other reasons")
+        if len(found) > len(shown):
+            lines += self.entry("", f"and {len(found) - len(shown)} other reasons")
         return lines
 
     def samples(self) -> list[str]:
@@ -301,6 +303,11 @@ class _Page:
         ]:
             lines += wrapped(f"  {count / samples['count']:>8.1%}  ", where, self.width)
         return lines
+
+
+def _first(found: Sequence[_T], few: int) -> Sequence[_T]:
+    """Those to show: all rather than to say that there is one other."""
+    return found[: few + (len(found) == few + 1)]
 
 
 def _counted(
