@@ -82,10 +82,12 @@ class Suppressed:
 
     :ivar limit: ``min_interval``, ``per_rule``, ``max_bytes`` or ``max_files``.
     :ivar reason: a sentence.
+    :ivar retry_after: when the limit ends, in seconds; None if that depends on something else.
     """
 
     limit: str
     reason: str
+    retry_after: float | None = None
 
 
 class _Kept(NamedTuple):
@@ -183,7 +185,8 @@ class SnapshotDirectory:
                         f"the last snapshot {whose}was {now - last:.1f} s ago, and {limit} is "
                         f"{seconds:g} s"
                     )
-                    return self._suppress(state, rule, Suppressed(limit, reason))
+                    left = seconds - (now - last)
+                    return self._suppress(state, rule, Suppressed(limit, reason, left))
             before = (state["last"], state["rules"].get(rule))
             state["last"] = state["rules"][rule] = now
             while len(state["rules"]) > _RULES_KEPT:

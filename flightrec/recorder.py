@@ -30,6 +30,7 @@ from flightrec.tracer import DEFAULT_BUFFER_BYTES, Tracer
 
 if TYPE_CHECKING:
     from flightrec.live import LiveEvents
+    from flightrec.rules.engine import RuleEngine
 
 __all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MIN_AGE", "FlightRecorder", "RecorderStats"]
 
@@ -157,6 +158,7 @@ class FlightRecorder(Steering):
         self._writing = threading.Lock()  # write_to; stop waits for it
         self._recording: Recording | None = None
         self._live: weakref.WeakSet[LiveEvents] = weakref.WeakSet()
+        self._rules: RuleEngine | None = None  # flightrec.rules.attach sets it
         self._last_stats = RecorderStats()
 
     @property
@@ -241,13 +243,18 @@ class FlightRecorder(Steering):
     def stop(self, *, timeout: float | None = None) -> None:
         """Stop recording and empty the window; snapshots stay. Waits for a write in progress.
 
+        What rules have fired for is saved before, without waiting for tails: for ten seconds at
+        most, or ``timeout``.
+
         :param timeout: how many seconds the Go runtime may take to stop the trace.
         :raises NotEnabledError: it is not started.
         :raises TimeoutError: it takes longer; it is stopping, and stop may be called again.
         :raises FlightRecorderError: the first error, if the recording ended for one; it is stopped
             all the same.
         """
-        self._runtime._library.check_fork()
+        self._started()
+        if self._rules is not None:
+            self._rules.settle(timeout)
         with self._lifecycle:
             recording = self._started()
             with self._writing:

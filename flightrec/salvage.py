@@ -8,7 +8,7 @@ from flightrec.errors import FlightRecorderError
 from flightrec.recorder import FlightRecorder
 from flightrec.snapshot import Snapshot
 
-__all__ = ["FLUSH_SECONDS", "take_snapshot"]
+__all__ = ["FLUSH_SECONDS", "did_not_answer", "take_snapshot"]
 
 #: How long the runtime may take to hand over its newest events.
 FLUSH_SECONDS = 2.0
@@ -17,6 +17,11 @@ _STUCK_SECONDS = 0.5
 
 #: Recorders whose runtime did not answer when it was last asked.
 _stuck: weakref.WeakSet[FlightRecorder] = weakref.WeakSet()
+
+
+def did_not_answer(recorder: FlightRecorder) -> bool:
+    """Whether the Go runtime did not hand over its newest events when it was last asked."""
+    return recorder in _stuck
 
 
 def take_snapshot(

@@ -24,6 +24,7 @@ def metadata(
     snapshot: Snapshot,
     reasons: Sequence[Mapping[str, Any]],
     *,
+    further_reasons: Mapping[str, int] | None = None,
     open_in_go: Sequence[Mapping[str, Any]] | None,
     flushed: bool,
     arguments: bool = True,
@@ -35,6 +36,7 @@ def metadata(
     Linux ``time.monotonic_ns()``), or texts in UTC.
 
     :param reasons: what asked for it, first to last; as :func:`moment` makes them.
+    :param further_reasons: how often each rule fired beyond these.
     :param open_in_go: tasks and regions that were open in Go then; None where Go did not say.
     :param flushed: whether the newest events are in it.
     :param arguments: whether the program's arguments are told.
@@ -45,6 +47,7 @@ def metadata(
     facts: dict[str, Any] = {
         "format": _FORMAT,
         "reasons": list(reasons),
+        "further_reasons": dict(further_reasons or {}),
         "window": {
             "start_ns": snapshot.start_ns,
             "end_ns": snapshot.end_ns,

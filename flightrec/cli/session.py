@@ -93,7 +93,7 @@ class Session:
             written = self._recorder.enabled and self._write_last()
             self._status = status if written else status or _UNUSABLE
         self._watching.close()
-        if self._recorder.enabled:
+        if self._recorder.enabled and not self._stuck:
             with contextlib.suppress(Exception):  # its error was told with the snapshot
                 self._stop()
         if self._answer is not None:
@@ -157,8 +157,12 @@ class Session:
 
     def _cancel(self, name: str, handle: WorkloadHandle) -> None:
         from flightrec.rules.bounded import within
+        from flightrec.salvage import did_not_answer
 
         if name == MAIN:  # which cannot be cancelled
+            return
+        if did_not_answer(self._recorder):
+            self._stuck = True
             return
         try:
             within(_ANSWER_SECONDS, handle.cancel, "the Go runtime")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import threading
-import weakref
 from typing import Any
 
 from flightrec.directory import SnapshotDirectory
@@ -18,7 +17,6 @@ from flightrec.rules.status import RuleStatus
 
 __all__ = ["engine_of", "existing_engine", "rules", "when"]
 
-_engines: weakref.WeakKeyDictionary[FlightRecorder, RuleEngine] = weakref.WeakKeyDictionary()
 _lock = threading.Lock()
 
 
@@ -30,15 +28,14 @@ def engine_of(recorder: FlightRecorder) -> RuleEngine:
     """
     recorder.runtime._library.check_fork()
     with _lock:
-        engine = _engines.get(recorder)
-        if engine is None:
-            engine = _engines[recorder] = RuleEngine(recorder)
-        return engine
+        if recorder._rules is None:
+            recorder._rules = RuleEngine(recorder)
+        return recorder._rules
 
 
 def existing_engine(recorder: FlightRecorder) -> RuleEngine | None:
     """Return a recorder's engine if it has one."""
-    return _engines.get(recorder)
+    return recorder._rules
 
 
 def when(

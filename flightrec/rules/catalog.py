@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Literal
 
 from flightrec.errors import RuleError
 from flightrec.recorder import RecorderStats
-from flightrec.rules.conditions import Compare, Condition, Measure
+from flightrec.rules.conditions import Compare, Condition, Ended, Measure
+from flightrec.rules.globs import matches
 from flightrec.rules.grammar import nearest
-from flightrec.rules.quantity import DIMENSIONS, Quantity, dimension_of
+from flightrec.rules.quantity import Quantity, dimension_of, meant
 
 __all__ = ["SHORT_NAMES", "STALL", "Catalog", "Metric", "Series"]
 
@@ -106,7 +108,7 @@ class Catalog:
         return [*short, STALL, *_STATISTICS, *self._metrics]
 
     def check(self, condition: Condition, text: str | None = None) -> None:
-        """Refuse a condition that asks for a metric, a unit or a statistic that does not exist.
+        """Refuse a condition that asks for a metric, unit, statistic or signal that does not exist.
 
         :param text: what the condition was parsed from, for positions in it.
         :raises RuleError: it does; with the nearest right ones.
@@ -115,6 +117,8 @@ class Catalog:
         for part in condition.parts():
             if isinstance(part, Compare):
                 self._check_compare(part, shown, text is not None)
+            elif isinstance(part, Ended) and part.kind == "signal" and part.name is not None:
+                _check_signal(part.name, shown)
 
     def _check_compare(self, compare: Compare, text: str, placed: bool) -> None:
         measure = compare.measure
@@ -125,7 +129,10 @@ class Catalog:
         given = compare.than
         if _fits(given, wanted):
             return
-        example = "0.5" if wanted == "share" else DIMENSIONS[wanted]
+        if wanted == "share":
+            example = f"{given.value / 100:g}" if given.unit == "%" else "0.5"
+        else:
+            example = meant(given, wanted)
         raise RuleError(
             f"{given} is not a {_called(wanted)}, and {measure} is one",
             rule=text,
@@ -181,6 +188,15 @@ class Catalog:
         if name.startswith("/"):
             return "`go doc runtime/metrics` lists them; which there are depends on the Go version"
         return f"the short names are {', '.join([*SHORT_NAMES, STALL])}"
+
+
+def _check_signal(glob: str, text: str) -> None:
+    names = [each.name for each in signal.Signals]
+    if not any(matches(glob, name) for name in names):
+        near = nearest(glob, names, 1) or nearest(f"SIG{glob}", names, 1)
+        raise RuleError(
+            f"there is no signal {glob}", rule=text, suggestion=near or "write it as SIGTERM"
+        )
 
 
 def _fits(given: Quantity, wanted: str) -> bool:

@@ -100,7 +100,9 @@ class RuleEngine:
         self._thread: threading.Thread | None = None
         self._closed = False
         self._tell_at = 0.0
-        self._told = threading.Event()  # that the bridge knows what to tell of
+        # That the bridge knows what to tell of, and that what rules ask for was read once.
+        self._told = threading.Event()
+        self._told_of: tuple[Runner, ...] = ()
 
     @property
     def recorder(self) -> FlightRecorder:
@@ -155,7 +157,8 @@ class RuleEngine:
                 )
             self._set((*self._runners, Runner(rule, self._recorder, self.blind_to(rule))))
             self._start()
-        if rule.wishes:
+        condition = rule.condition
+        if rule.wishes or (condition.awaits_event and condition.measures):
             self._told.wait(_ANSWER_SECONDS)
 
     def blind_to(self, rule: Rule) -> str:
@@ -212,9 +215,7 @@ class RuleEngine:
             news = self._news
         wishes = [wish for runner in runners for wish in runner.rule.wishes]
         news.wish(wishes, tasks=bool(runners))
-        with self._changed:
-            if self._runners is runners:
-                self._told.set()
+        self._told_of = runners
 
     def status(self) -> tuple[RuleStatus, ...]:
         """Return the status of each rule.
@@ -232,7 +233,9 @@ class RuleEngine:
         if self._thread is not None:
             return
         self._closed = False
-        self._reader = Reader("metrics", self._read_metrics, self._wake)
+        self._reader = Reader(
+            "metrics", self._read_metrics, functools.partial(self._guarded, self._was_read)
+        )
         self._saver.start()
         self._reader.ask()
         self._thread = threading.Thread(
@@ -274,9 +277,27 @@ class RuleEngine:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _wake(self) -> None:
+    def _was_read(self) -> None:
+        """Take the first reading of a set of rules at once: it may be about work that ends soon."""
+        if self._told.is_set():
+            return
+        now, stats = time.monotonic(), self._recorder.stats()
         with self._changed:
-            self._changed.notify_all()
+            reader = self._reader
+            if reader is None:
+                return
+            if self._told_of is self._runners:
+                self._take(reader, now, stats)
+                self._told.set()
+            elif reader.error is None:  # they were changed meanwhile
+                reader.ask()
+
+    def _take(self, reader: Reader[Values], now: float, stats: RecorderStats) -> Moment:
+        """Take what was read last. With the lock held."""
+        self._measures.take("go", reader.latest)
+        self._measures.take("recorder", _as_values(now, stats))
+        self._moment = self._measures.moment(now, reader.stall)
+        return self._moment
 
     def _read_metrics(self) -> Any:
         if not self._told.is_set():
@@ -314,10 +335,7 @@ class RuleEngine:
         if reader is None:
             return
         with self._changed:
-            measures = self._measures
-            measures.take("go", reader.latest)
-            measures.take("recorder", _as_values(now, stats))
-            self._moment = moment = measures.moment(now, reader.stall)
+            moment, measures = self._take(reader, now, stats), self._measures
             runners = self._runners
             dimensions = {
                 str(m): measures.dimension(m) for r in runners for m in r.rule.condition.measures
@@ -385,6 +403,10 @@ class RuleEngine:
         while self._saver.busy and time.monotonic() < until:
             time.sleep(0.005)
         return fired
+
+    def settle(self, timeout: float | None = None) -> None:
+        """The recorder stops: have what fired saved, and wait for it; ten seconds by default."""
+        self._saver.settle(_LAST_SECONDS if timeout is None else min(timeout, _LAST_SECONDS))
 
     def _fired(self, runner: Runner, firing: Firing) -> None:
         firing._on_done.append(runner.done)

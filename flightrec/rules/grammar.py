@@ -38,7 +38,7 @@ from flightrec.rules.conditions import (
     Slower,
     Status,
 )
-from flightrec.rules.quantity import DIMENSIONS, UNITS, Quantity
+from flightrec.rules.quantity import DIMENSIONS, UNITS, Quantity, meant
 from flightrec.rules.scan import Token, scan
 
 __all__ = ["duration_of", "nearest", "parse", "quantity_of"]
@@ -127,10 +127,16 @@ class _Parser:
 
     def expect_end(self) -> None:
         token = self._next
-        if token.kind != "end":
+        if token.kind == "end":
+            return
+        before = self._tokens[self._at - 1]
+        if before.kind == "number" and token.text in UNITS:
             raise self._error(
-                f"found {token.text!r} behind the rule's end", "join conditions with 'and' or 'or'"
+                f"a space between {before.text} and its unit", f"write {before.text}{token.text}"
             )
+        raise self._error(
+            f"found {token.text!r} behind the rule's end", "join conditions with 'and' or 'or'"
+        )
 
     def _expect_word(self, word: str) -> None:
         if not self._word(word):
@@ -255,8 +261,9 @@ class _Parser:
             raise self._unexpected(wanted, f"write {wanted}, such as {example}")
         number, unit, per_second = match[1].replace("_", ""), match[2], match[3]
         if unit not in UNITS:
-            meant = {name.lower(): name for name in UNITS}.get(unit.lower())
-            near = meant or next(iter(difflib.get_close_matches(unit, UNITS, n=1)), "")
+            near = {name.lower(): name for name in UNITS}.get(unit.lower()) or next(
+                iter(difflib.get_close_matches(unit, UNITS, n=1)), ""
+            )
             units = ", ".join(filter(None, UNITS))
             raise self._error(
                 f"{unit!r} is no unit",
@@ -264,7 +271,8 @@ class _Parser:
             )
         quantity = Quantity(number, unit)
         if dimension is not None and quantity.dimension != dimension:
-            raise self._error(f"{quantity} where {wanted} should be", f"write it as {example}")
+            right = example if dimension == "count" else meant(quantity, dimension)
+            raise self._error(f"{quantity} where {wanted} should be", f"write it as {right}")
         if dimension == "time" and quantity.value == 0:
             raise self._error("a time of zero", f"write a longer one, such as {example}")
         if per_second and (dimension is not None or not self._is_rate()):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-__all__ = ["DIMENSIONS", "UNITS", "Quantity", "dimension_of", "shown"]
+__all__ = ["DIMENSIONS", "UNITS", "Quantity", "dimension_of", "meant", "shown"]
 
 #: For each unit of a literal: its dimension, and its size in the dimension's own unit.
 UNITS: dict[str, tuple[str, float]] = {
@@ -55,9 +55,18 @@ class Quantity:
         return f"{self.number}{self.unit}"
 
 
+def meant(given: Quantity, dimension: str) -> str:
+    """Say how a quantity of the wrong dimension may have been meant; an example if nobody knows."""
+    units = {"time": ("ms", "s"), "bytes": ("MiB",), "count": ("",)}.get(dimension, ())
+    if given.unit == "" and units:
+        return " or ".join(f"{given.number}{unit}" for unit in units)
+    return DIMENSIONS[dimension]
+
+
 def dimension_of(metric_unit: str) -> str:
     """Return the dimension of a metric whose unit is called so by ``runtime/metrics``."""
-    return {"seconds": "time", "bytes": "bytes", "percent": "percent"}.get(metric_unit, "count")
+    known = {"seconds": "time", "cpu-seconds": "time", "bytes": "bytes", "percent": "percent"}
+    return known.get(metric_unit, "count")
 
 
 def shown(value: float, dimension: str) -> str:

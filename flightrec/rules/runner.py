@@ -16,7 +16,7 @@ from flightrec.rules.trial import Trial
 
 __all__ = ["Runner"]
 
-#: After a folder said no, or saving failed: how long until it is asked again, in seconds.
+#: After saving failed, or a folder said no and not for how long: when to ask again, in seconds.
 _AGAIN_SECONDS = 1.0
 
 
@@ -35,9 +35,12 @@ class Runner:
         self._in_episode = False  # it has fired, and has been true since
         self._told: set[str] = set()  # the limits that were in the way since it is true
         self._armed = rule.armed_from_the_start
-        self._why = (
-            "waits for the first reading" if rule.condition.measures else "waits for it to happen"
+        self._window = "the window was not looked at yet"  # why it is not armed
+        self._unknown = self._missing = (
+            ""  # measures of which nothing is known, and without a value
         )
+        self._on_their_way = 0  # its firings that are not saved yet
+        self._outcome = ""  # what prevented its last snapshot; empty if it was saved
         self._values: dict[str, float] = {}
         self._dimensions: dict[str, str] = {}
         self._read_at: float | None = None
@@ -56,7 +59,7 @@ class Runner:
         """Look at the window: it may hold enough by now, or be gone."""
         with self._lock:
             if not self._recorder.enabled:
-                self._armed, self._why = self.rule.armed_from_the_start, "nothing is recorded"
+                self._armed = self.rule.armed_from_the_start
                 return
             if self._armed or self.rule.armed_from_the_start:
                 self._armed = True
@@ -68,17 +71,16 @@ class Runner:
             age = stats.age_ns / 1e9
             full = stats.total_generations > stats.generations
             self._armed = age >= wanted or full
-            if not self._armed:
-                self._why = f"the window reaches back {age:.1f} s, and {wanted:g} s are wanted"
+            self._window = f"the window reaches back {age:.1f} s, and {wanted:g} s are wanted"
 
     def on_tick(self, moment: Moment, dimensions: Mapping[str, str]) -> Firing | None:
         """Try it on what was read; return a firing if it fired."""
         measures, values = self.rule.condition.measures, moment.values
         with self._lock:
             self._dimensions = dict(dimensions)
-            if unknown := [str(m) for m in measures if m in moment.unknown]:
-                self._why = f"the Go runtime does not answer: {', '.join(unknown)} is unknown"
-            else:
+            self._unknown = ", ".join(str(m) for m in measures if m in moment.unknown)
+            if not self._unknown:
+                self._missing = ", ".join(str(m) for m in measures if m not in values)
                 self._values = {str(m): values[m] for m in measures if m in values}
                 self._read_at = moment.now
             true = self._trial.at(moment)
@@ -89,16 +91,9 @@ class Runner:
             if not true:
                 self._in_episode = False
                 self._told.clear()
-                if self._armed and not unknown:
-                    missing = ", ".join(str(m) for m in measures if m not in values)
-                    self._why = (
-                        f"{missing} has no value just now" if missing else "waits for it to be true"
-                    )
                 return None
             # Once for as long as it stays true; but if it could not fire yet, it still may.
             limit = "" if self._in_episode else self._limit()
-            if self._in_episode and self._armed and not unknown:
-                self._why = "has fired and is still true; fires again after it was false"
             if self._in_episode or limit:
                 if limit and limit not in self._told:
                     self._told.add(limit)
@@ -136,6 +131,7 @@ class Runner:
     def _fire(self, event: Event | None, values: Mapping[str, float]) -> Firing:
         self._fired += 1
         self._last_fired = time.time()
+        self._on_their_way += 1
         if self.rule.to is not None:
             self._blocked_until = time.monotonic() + self.rule.to.per_rule
             self._blocked_by = "per_rule"
@@ -151,23 +147,27 @@ class Runner:
     def done(self, firing: Firing) -> None:
         """Count the outcome of a firing."""
         with self._lock:
+            self._on_their_way -= 1
+            self._outcome = ""
             if firing.saved is not None:
                 self._saved += 1
                 self._joined += firing.joined
                 self._last_saved = str(firing.saved.path)
-                self._why = "waits for it to be true"
                 return
-            self._blocked_until = time.monotonic() + _AGAIN_SECONDS
-            if firing.suppressed is not None:
-                self._blocked_by = firing.suppressed.limit
-                self._count(firing.suppressed.limit, told=True)
-                self._why = f"its last snapshot was suppressed: {firing.suppressed.reason}"
+            wait = _AGAIN_SECONDS
+            if (suppressed := firing.suppressed) is not None:
+                self._blocked_by = suppressed.limit
+                self._count(suppressed.limit, told=True)
+                self._told.add(suppressed.limit)
+                self._outcome = f"its last snapshot was suppressed: {suppressed.reason}"
+                wait = wait if suppressed.retry_after is None else suppressed.retry_after
                 self._in_episode = False
             elif firing.error is not None:
                 self._blocked_by = "error"
                 self._in_episode = False
                 self._last_error = f"{type(firing.error).__name__}: {firing.error}"
-                self._why = "its last snapshot could not be saved"
+                self._outcome = "its last snapshot could not be saved"
+            self._blocked_until = time.monotonic() + wait
 
     def _count(self, limit: str, *, told: bool = False) -> None:
         self._suppressed[limit] = self._suppressed.get(limit, 0) + 1
@@ -182,6 +182,38 @@ class Runner:
 
     # ---- telling
 
+    def _why(self, recording: bool) -> str:
+        """Say what keeps it from firing, or what it waits for."""
+        if self._blind:
+            return self._blind
+        if not recording:
+            return "nothing is recorded"
+        if not self._armed:
+            return self._window
+        if self._on_their_way:
+            return "has fired; its snapshot is on its way"
+        if self._unknown:
+            return f"the Go runtime does not answer: {self._unknown} is unknown"
+        left = self._blocked_until - time.monotonic()
+        if left > 0 and self._blocked_by == "per_rule" and not self._outcome:
+            assert self.rule.to is not None
+            return f"silent for {left:.1f} s more: per_rule is {self.rule.to.per_rule:g} s"
+        if left > 0:
+            return f"silent for {left:.1f} s more: {self._outcome}"
+        state = self._waits_for()
+        return f"{state}; {self._outcome}" if self._outcome else state
+
+    def _waits_for(self) -> str:
+        if self._in_episode:
+            return "has fired and is still true; fires again after it was false"
+        if self.rule.condition.measures and self._read_at is None:
+            return "waits for the first reading"
+        if self._missing:
+            return f"{self._missing} has no value just now"
+        if self.rule.condition.awaits_event:
+            return "waits for it to happen"
+        return "waits for it to be true"
+
     def status(self, missed: int = 0) -> RuleStatus:
         """Return its status.
 
@@ -193,7 +225,7 @@ class Runner:
                 name=self.rule.name,
                 condition=str(self.rule.condition),
                 armed=self._armed and recording,
-                why=self._blind or (self._why if recording else "nothing is recorded"),
+                why=self._why(recording),
                 values=dict(self._values),
                 dimensions=dict(self._dimensions),
                 read_ago=None if self._read_at is None else time.monotonic() - self._read_at,

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +23,9 @@ from flightrec.sidecar import metadata, moment
 from flightrec.signals import signals_of_the_program, takes_no_signals
 
 __all__ = ["Saver"]
+
+#: How many firings' reasons a snapshot's metadata has in full; further ones are counted.
+_REASONS = 20
 
 _log = logging.getLogger("flightrec")
 
@@ -79,6 +83,22 @@ class Saver:
             self._hurry = True
             self._changed.notify_all()
 
+    def settle(self, timeout: float) -> None:
+        """Wait until what is on its way is saved, without its tail, for so many seconds at most.
+
+        Does not wait on the saving thread itself, for whose callbacks that would never end.
+        """
+        until = time.monotonic() + timeout
+        with self._changed:
+            if self._thread is threading.current_thread():
+                return
+            while self._pending and (left := until - time.monotonic()) > 0:
+                if tails := [pending for pending in self._pending if pending.due]:
+                    for pending in tails:
+                        pending.due = 0.0
+                    self._changed.notify_all()
+                self._changed.wait(left)
+
     def put(self, firing: Firing) -> None:
         """Have a snapshot saved for a firing; never waits."""
         to = firing.rule.to
@@ -93,6 +113,8 @@ class Saver:
                     pending.taken or tail == 0 or now <= pending.tail_ends
                 ):
                     firing.joined = True
+                    if len(pending.firings) >= _REASONS:
+                        firing.stacks, firing.opened = [], []  # there may be thousands a second
                     pending.firings.append(firing)
                     if not pending.taken:
                         # What follows the later one is in it as well.
@@ -167,7 +189,8 @@ class Saver:
             pending.facts = metadata(
                 recorder,
                 snapshot,
-                [_reason(firing) for firing in firings],
+                [_reason(firing) for firing in firings[:_REASONS]],
+                further_reasons=_count(firings[_REASONS:]),
                 open_in_go=pending.open_in_go,
                 flushed=missing is None,
                 arguments=pending.to.arguments,
@@ -190,6 +213,7 @@ class Saver:
             if pending in self._pending:
                 self._pending.remove(pending)
             firings = list(pending.firings)
+            self._changed.notify_all()
         if saved is not None:
             _amend(saved, pending.facts, firings)
         for firing in firings:
@@ -204,15 +228,23 @@ class Saver:
 
 def _amend(saved: SavedSnapshot, facts: dict[str, Any], firings: Sequence[Firing]) -> None:
     """Keep the reasons of those that fired while the snapshot was being written."""
-    late = firings[len(facts["reasons"]) :][:20]
-    if late:
+    told = len(facts["reasons"])
+    further = _count(firings[_REASONS:])
+    if len(firings) > told + sum(facts["further_reasons"].values()):
         facts["reasons"] += [
-            {**_reason(firing), "python_stacks": [], "open_in_python": []} for firing in late
+            {**_reason(firing), "python_stacks": [], "open_in_python": []}
+            for firing in firings[told:_REASONS]
         ]
+        facts["further_reasons"] = further
         try:
             saved.amend(facts)
         except OSError as exc:
             _log.error("flightrec: %s lacks a reason: %s", saved.metadata, exc)
+
+
+def _count(firings: Sequence[Firing]) -> dict[str, int]:
+    """Return how often each rule fired."""
+    return dict(Counter(firing.rule.name for firing in firings))
 
 
 def _call(function: Callable[[Any], Any], argument: Any) -> None:

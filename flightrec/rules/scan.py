@@ -67,7 +67,10 @@ def _odd(text: str, at: int) -> RuleError:
         if "\\" in rest:
             suggestion += ", and write a backslash in it as \\\\"
     elif rest[0] == "=":
-        message, suggestion = "'=' is no comparison", "write =="
+        message = "'=' is no comparison"
+        suggestion = {"=>": "write >=", "=<": "write <="}.get(rest[:2], "write ==")
+    elif rest[0] == "," and text[at - 1 : at].isdecimal():
+        message, suggestion = "a comma in a number", "leave it out, or write _ instead"
     elif rest[0] in "&|":
         message, suggestion = f"{rest[0]!r} is not understood", "write 'and' or 'or'"
     elif rest[0] == "/":

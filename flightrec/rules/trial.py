@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import operator
 from collections.abc import Callable
 
@@ -17,6 +16,7 @@ from flightrec.rules.conditions import (
     Slower,
     Status,
 )
+from flightrec.rules.globs import matches
 from flightrec.rules.moment import Event, Moment
 
 __all__ = ["Trial"]
@@ -103,5 +103,4 @@ def _matches(condition: Condition, event: Event) -> bool:
 
 
 def _named(glob: str | None, name: str) -> bool:
-    # Brackets are no set of characters here: they stand in routes and in generic Go names.
-    return glob is None or fnmatch.fnmatchcase(name, glob.replace("[", "[[]"))
+    return glob is None or matches(glob, name)

@@ -59,6 +59,7 @@ def test_a_metric_fires(
 ) -> None:
     """A rule on one of Go's metrics leaves a valid snapshot, and says what it saw."""
     add(engine, "goroutines > 60 for 50ms", folder, name="many")
+    before = time.time()
     with running(runtime, "idle", goroutines=100, duration=60):
         facts = facts_of(folder)
     (path,) = folder.snapshots()
@@ -72,7 +73,15 @@ def test_a_metric_fires(
     assert facts["versions"]["go"] == runtime.go_version
     assert facts["program"]["arguments"]
     until(lambda: the_status(engine).saved == 1, "it is counted")
-    assert the_status(engine).last_saved == str(path)
+    status = the_status(engine)
+    assert status.last_saved == str(path)
+    assert status.last_fired is not None
+    assert before <= status.last_fired <= time.time()
+    assert status.read_ago is not None
+    assert 0 <= status.read_ago <= time.time() - before
+    assert re.search(
+        r"goroutines = \d+ \(\d+\.\d s ago\); .*fired 1 \(last \d+\.\d s ago\)", str(status)
+    )
 
 
 def test_once_an_episode(
@@ -84,7 +93,7 @@ def test_once_an_episode(
         with running(runtime, "idle", goroutines=100, duration=60):
             facts_of(folder, count)
             still_true(engine, 3)
-            assert "still true" in the_status(engine).why
+            until(lambda: "still true" in the_status(engine).why, "it is saved")
         assert len(folder.snapshots()) == count
         true = the_status(engine).times_true
         until(lambda: the_status(engine).values["goroutines"] <= 60, "the goroutines are gone")
@@ -103,9 +112,15 @@ def test_histogram_of_the_interval(
 
 
 def test_what_was_measured_is_explained(
-    runtime: flightrec.GoRuntime, engine: RuleEngine, folder: SnapshotDirectory
+    runtime: flightrec.GoRuntime,
+    make_recorder: Any,
+    make_engine: MakeEngine,
+    folder: SnapshotDirectory,
 ) -> None:
     """A snapshot that a rule on scheduling has saved is explained by the longest delay."""
+    recorder = make_recorder(max_bytes=1 << 20)
+    recorder.start()
+    engine = make_engine(recorder)
     add(engine, "sched.max > 0.001ms", folder)
     with running(runtime, "pingpong", pairs=4, duration=60):
         facts_of(folder)
@@ -135,12 +150,14 @@ def test_statistics(engine: RuleEngine, folder: SnapshotDirectory) -> None:
     [
         ("gorutines > 5", "goroutines"),
         ("heap > 5s", "64MiB"),
-        ("sched.p99 > 5", "10ms"),
+        ("sched.p99 > 5", "5ms"),
         ("sched > 5ms", "sched.p99"),
         ("heap.p99 > 5MiB", "heap"),
         ("rate(sched.p99) > 5", "rate(sched.count)"),
         ("/sched/latency:seconds p99 > 5ms", "/sched/latencies:seconds"),
         ("recorder.windowbytes > 5MiB", "recorder.window_bytes"),
+        ("rate(gc.cpu) > 50%", "0.5"),
+        ("gc.cpu > 5", "5ms or 5s"),
     ],
 )
 def test_refused(engine: RuleEngine, folder: SnapshotDirectory, text: str, suggestion: str) -> None:
@@ -149,6 +166,14 @@ def test_refused(engine: RuleEngine, folder: SnapshotDirectory, text: str, sugge
         engine.rule(text, to=folder)
     assert suggestion in caught.value.suggestion
     assert caught.value.position is not None
+
+
+def test_signals_that_do_not_exist(engine: RuleEngine) -> None:
+    """A signal's wrong name is refused, with the right one; globs of names are understood."""
+    for text in ('signal "TERM"', 'signal "SIGTREM"'):
+        with pytest.raises(flightrec.RuleError, match="did you mean SIGTERM"):
+            engine.check(text)
+    engine.check('signal "SIG*"')
 
 
 @pytest.mark.parametrize(
@@ -312,6 +337,20 @@ def test_firing_again_and_again(engine: RuleEngine, folder: SnapshotDirectory) -
     assert first.saved is not None
 
 
+def test_very_many_reasons(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """The metadata has the first twenty reasons, and counts further ones by their rule."""
+    add(engine, "http slower than 1ms", folder, name="slow", tail=3600)
+    fired = [firing for _ in range(30) for firing in engine.post(SLOW)]
+    engine.settle()
+    assert all(firing.wait(DEADLINE) for firing in fired)
+    facts = facts_of(folder)
+    assert len(facts["reasons"]) == 20
+    assert facts["further_reasons"] == {"slow": 10}
+    assert the_status(engine).saved == 30
+    assert fired[0].stacks
+    assert not fired[-1].stacks
+
+
 def test_joining_late(
     engine: RuleEngine, folder: SnapshotDirectory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -367,9 +406,41 @@ def test_suppressed(engine: RuleEngine, tmp_path: Path) -> None:
     for _ in range(5):
         assert engine.post(SLOW) == []
     assert the_status(engine).suppressed == {"per_rule": 5}
+    assert re.fullmatch(r"silent for 3\d+\.\d s more: per_rule is 3600 s", the_status(engine).why)
     engine.close()
     assert folder.suppressed() == {"slow": {"per_rule": 5}}
     assert "suppressed 5 by per_rule" in str(the_status(engine))
+
+
+def test_suppressed_by_another(engine: RuleEngine, tmp_path: Path) -> None:
+    """What the time between any two snapshots stops is silent for the rest of it, and says so."""
+    folder = SnapshotDirectory(tmp_path / "s", min_interval=3600, per_rule=0)
+    add(engine, "http slower than 1ms", folder, name="slow")
+    engine.post(SLOW, wait=DEADLINE)
+    (second,) = engine.post(SLOW, wait=DEADLINE)
+    assert second.suppressed is not None
+    left = second.suppressed.retry_after
+    assert left is not None
+    assert 3600 - DEADLINE <= left <= 3600
+    why = the_status(engine).why
+    assert re.fullmatch(r"silent for 3\d+\.\d s more: .* min_interval is 3600 s", why)
+
+
+def test_suppressed_by_its_size(engine: RuleEngine, tmp_path: Path) -> None:
+    """A rule whose snapshot is larger than the folder may be says so, and is tried again."""
+    folder = SnapshotDirectory(tmp_path / "s", min_interval=0, per_rule=0, max_bytes=100)
+    add(engine, "http slower than 1ms", folder)
+    engine.post(SLOW, wait=DEADLINE)
+    assert "use a larger budget" in the_status(engine).why
+    until(lambda: engine.post(SLOW, wait=DEADLINE), "it fires again")
+    assert the_status(engine).suppressed["max_bytes"] >= 2
+
+
+def test_at_once(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A rule on work and a metric sees the first work that ends once the rule is there."""
+    add(engine, "http slower than 1ms and goroutines > 0", folder)
+    (firing,) = engine.post(SLOW)
+    assert firing.values["goroutines"] > 0
 
 
 def test_saving_fails(
@@ -489,6 +560,35 @@ def test_last(
     assert firing.saved
     whole = recorder.snapshot()
     assert 1 <= len(facts_of(folder)["window"]["generations"]) < len(whole.generations)
+
+
+def test_recorder_stops_in_a_tail(
+    recorder: flightrec.FlightRecorder, folder: SnapshotDirectory, judge: Judge
+) -> None:
+    """A recorder that stops while a tail goes on saves what there is first."""
+    recorder.when("http slower than 1ms", folder, arm_after=0, tail=3600)
+    engine = recorder._rules
+    assert engine is not None
+    with engine:
+        (firing,) = engine.post(SLOW)
+        recorder.stop()
+        assert firing.wait(DEADLINE)
+        assert firing.saved is not None
+        judge.check(firing.saved.path)
+        assert not recorder.enabled
+
+
+def test_stopping_in_a_callback(
+    recorder: flightrec.FlightRecorder, folder: SnapshotDirectory
+) -> None:
+    """A callback may stop the recorder, on the thread that saves."""
+    recorder.when("http slower than 1ms", folder, arm_after=0, on_saved=lambda _: recorder.stop())
+    engine = recorder._rules
+    assert engine is not None
+    with engine:
+        engine.post(SLOW, wait=DEADLINE)
+        until(lambda: not recorder.enabled, "it has stopped")
+        assert the_status(engine).saved == 1
 
 
 def test_end_of_the_process(engine: RuleEngine, folder: SnapshotDirectory) -> None:

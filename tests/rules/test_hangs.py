@@ -169,7 +169,8 @@ def test_stall(go_child: Child, tmp_path: Path, judge: Judge) -> None:
         PREAMBLE
         + """
 recorder.when("stall > 300ms", folder, name="stuck", arm_after=0)
-handle = runtime.start("spin")
+# On a thread: it may lose the P before it is back from Go.
+threading.Thread(target=runtime.start, args=("spin",), daemon=True).start()
 saved()
 said = command("stat", os.getpid())
 assert "rule stuck" in said, said
