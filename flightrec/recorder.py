@@ -173,6 +173,12 @@ class FlightRecorder(Steering):
         return recording is not None and recording.started and not is_forked()
 
     @property
+    def failure(self) -> BaseException | None:
+        """The error that has ended the recording; :meth:`stop` will raise it. None without one."""
+        recording = self._recording
+        return None if recording is None else recording.failure
+
+    @property
     def min_age(self) -> float:
         """The age of the window in seconds; changes take effect at the next start."""
         return self._min_age

@@ -13,6 +13,7 @@ from flightrec.cli.units import delay, size
 
 if TYPE_CHECKING:
     from flightrec import Departure, FlightRecorder
+    from flightrec.cli.log import LogVoice
     from flightrec.cli.voice import Voice
     from flightrec.control.server import ControlServer
     from flightrec.directory import SavedSnapshot
@@ -139,6 +140,7 @@ class Watching:
         self._program = program
         self._engine: RuleEngine | None = None
         self._server: ControlServer | None = None
+        self._log: LogVoice | None = None
         if rules.rules:
             self._add(rules, folder)
 
@@ -159,20 +161,22 @@ class Watching:
         def saved(what: SavedSnapshot) -> None:
             self._voice.say(f"flightrec: {shown / what.path.name}: a rule fired")
 
-        def failed(exc: BaseException) -> None:
-            self._voice.say(f"flightrec: no snapshot for a rule: {exc}", always=True)
-
         for rule in rules.rules:
-            made = engine.rule(rule.when, to=to, on_saved=saved, on_error=failed, **rule.options)
+            try:
+                made = engine.rule(rule.when, to=to, on_saved=saved, **rule.options)
+            except ValueError as exc:
+                raise UsageError(f"{rule.when!r}: {exc}") from exc
             if blind := engine.blind_to(made):
                 raise UsageError(f"{rule.when!r} would never fire: {blind}")
             engine.add(made)
 
     def start(self) -> None:
         """Listen, if that is possible: a run goes on without."""
+        from flightrec.cli.log import LogVoice
         from flightrec.control.server import ControlServer
         from flightrec.errors import FlightRecorderError
 
+        self._log = LogVoice(self._voice)
         try:
             self._server = ControlServer(self._recorder, program=self._program)
         except (OSError, FlightRecorderError) as exc:
@@ -213,3 +217,5 @@ class Watching:
         engine = self._engine or existing_engine(self._recorder)
         if engine is not None:
             engine.close()
+        if self._log is not None:
+            self._log.close()

@@ -54,9 +54,14 @@ class Condition:
         return tuple(dict.fromkeys(found))
 
     @property
+    def events(self) -> frozenset[str]:
+        """The kinds of events that can make it true, as :class:`flightrec.rules.Event` has them."""
+        return frozenset(part.kind for part in self.parts() if isinstance(part, _EVENTS))
+
+    @property
     def awaits_event(self) -> bool:
         """Whether something that happens at a point in time can make it true."""
-        return any(isinstance(part, _EVENTS) for part in self.parts())
+        return bool(self.events)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +194,11 @@ class Requested(Condition):
     """Go code calls ``gobridge.RequestSnapshot``; the name is a glob of its reason."""
 
     name: str | None = None
+
+    @property
+    def kind(self) -> str:
+        """``request``."""
+        return "request"
 
     def __str__(self) -> str:
         return f"request{_named(self.name)}"

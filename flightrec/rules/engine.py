@@ -170,6 +170,8 @@ class RuleEngine:
             return "this library does not tell of its end: it was not built by flightrec build"
         if rule.needs("http") and self.sees_signals and "net/http" not in overlays:
             return "this program does not tell of requests: build it with --instrument net/http"
+        if self.sees_signals and (rule.needs("block") or rule.needs("exception")):
+            return "this is not a Python program, and has no blocks that are watched"
         if rule.needs("signal") and not self.sees_signals:
             return "signals are seen under `flightrec run` only"
         return ""
@@ -225,7 +227,9 @@ class RuleEngine:
         self._library.check_fork()
         news = self._news
         missed = 0 if news is None else news.lost
-        return tuple(runner.status(missed) for runner in self._runners)
+        reader = self._reader
+        trouble = "" if reader is None or reader.error is None else str(reader.error)
+        return tuple(runner.status(missed, trouble) for runner in self._runners)
 
     # ---- threads
 

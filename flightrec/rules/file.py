@@ -138,6 +138,8 @@ class _Table:
         value = self._left.pop(name, None)
         if value is None:
             return None
+        if value == 0 and type(value) is int:
+            return 0.0
         quantity = _read_quantity(value) if isinstance(value, str) else None
         if quantity is None or quantity.dimension != dimension:
             raise self.error(f"{name} cannot be {value!r}", f'write it as "{example}"')

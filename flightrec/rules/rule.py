@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import numbers
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -13,7 +14,21 @@ if TYPE_CHECKING:
     from flightrec.directory import SavedSnapshot, SnapshotDirectory
     from flightrec.rules.firing import Firing
 
-__all__ = ["Rule"]
+__all__ = ["Rule", "check_seconds"]
+
+
+def check_seconds(what: str, value: Any, *, zero: bool = False) -> None:
+    """Refuse what is neither None nor a positive number of seconds.
+
+    :param zero: whether 0 is one as well.
+    :raises ValueError: it is no such number.
+    """
+    if value is None:
+        return
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not math.isfinite(value) or value < 0 or (value == 0 and not zero):
+        kind = "a number" if zero else "a positive number"
+        raise ValueError(f"{what} must be {kind} of seconds, not {value!r}")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -45,11 +60,13 @@ class Rule:
     on_error: Callable[[BaseException], Any] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        for what, value in (("tail", self.tail), ("arm_after", self.arm_after)):
-            if value is not None and not (value >= 0 and math.isfinite(value)):
-                raise ValueError(f"{what} must be a number of seconds, not {value!r}")
-        if self.last is not None and not (self.last > 0 and math.isfinite(self.last)):
-            raise ValueError(f"last must be a positive number of seconds, not {self.last!r}")
+        if not isinstance(self.name, str) or not self.name:
+            raise ValueError(f"name must be a text, not {self.name!r}")
+        if self.tail is None:
+            raise ValueError("tail must be a number of seconds, not None")
+        check_seconds("tail", self.tail, zero=True)
+        check_seconds("arm_after", self.arm_after, zero=True)
+        check_seconds("last", self.last)
         if self.to is None and self.on_fire is None:
             raise ValueError("a rule needs a folder to save snapshots in, or an on_fire to call")
 
@@ -64,7 +81,7 @@ class Rule:
 
     def needs(self, kind: str) -> bool:
         """Whether it is about events of this kind."""
-        return any(getattr(part, "kind", None) == kind for part in self.condition.parts())
+        return kind in self.condition.events
 
     @property
     def wishes(self) -> list[dict[str, Any]]:

@@ -31,6 +31,7 @@ class Runner:
         self._blind = blind
         self._recorder = recorder
         self._trial = Trial(rule.condition)
+        self._events = rule.condition.events
         self._lock = threading.Lock()
         self._in_episode = False  # it has fired, and has been true since
         self._told: set[str] = set()  # the limits that were in the way since it is true
@@ -108,6 +109,8 @@ class Runner:
         :param again: it was tried on that before, and what came of it was counted.
         """
         values = moment.values
+        if moment.event is None or moment.event.kind not in self._events:
+            return None
         with self._lock:
             true = bool(self._trial.at(moment))
             self._tried += not again
@@ -182,12 +185,16 @@ class Runner:
 
     # ---- telling
 
-    def _why(self, recording: bool) -> str:
+    def _why(self, recording: bool, trouble: str) -> str:
         """Say what keeps it from firing, or what it waits for."""
         if self._blind:
             return self._blind
         if not recording:
             return "nothing is recorded"
+        if failure := self._recorder.failure:
+            return f"nothing more is recorded: {failure}"
+        if trouble and self.rule.condition.measures:
+            return f"the metrics could not be read: {trouble}"
         if not self._armed:
             return self._window
         if self._on_their_way:
@@ -210,14 +217,19 @@ class Runner:
             return "waits for the first reading"
         if self._missing:
             return f"{self._missing} has no value just now"
+        if held := self._trial.holding(time.monotonic()):
+            return "; ".join(
+                f"{text}: for {seconds:.1f} s so far" for text, seconds in held.items()
+            )
         if self.rule.condition.awaits_event:
             return "waits for it to happen"
         return "waits for it to be true"
 
-    def status(self, missed: int = 0) -> RuleStatus:
+    def status(self, missed: int = 0, trouble: str = "") -> RuleStatus:
         """Return its status.
 
         :param missed: how much news from Go was lost, in all.
+        :param trouble: why nothing could be read last; empty if it could.
         """
         with self._lock:
             recording = self._recorder.enabled
@@ -225,7 +237,7 @@ class Runner:
                 name=self.rule.name,
                 condition=str(self.rule.condition),
                 armed=self._armed and recording,
-                why=self._why(recording),
+                why=self._why(recording, trouble),
                 values=dict(self._values),
                 dimensions=dict(self._dimensions),
                 read_ago=None if self._read_at is None else time.monotonic() - self._read_at,

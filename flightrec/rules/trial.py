@@ -51,6 +51,11 @@ class Trial:
         """
         return self._test(self.condition, moment)
 
+    def holding(self, now: float) -> dict[str, float]:
+        """Return for how many seconds each ``for`` has held that has not held for long enough."""
+        held = {each: now - since for each, since in self._since.items()}
+        return {str(each): t for each, t in held.items() if t < each.duration.value}
+
     def _test(self, condition: Condition, moment: Moment) -> bool | None:
         if isinstance(condition, Compare):
             if condition.measure in moment.unknown:

@@ -22,6 +22,7 @@ from flightrec.rules.engine import RuleEngine
 from flightrec.rules.firing import Firing
 from flightrec.rules.moment import Event
 from flightrec.rules.quantity import Quantity
+from flightrec.rules.rule import check_seconds
 
 if TYPE_CHECKING:
     from flightrec.annotate import Task
@@ -85,10 +86,9 @@ class Watch:
         on_exception: Raises,
         options: dict[str, Any],
     ) -> None:
-        if slower_than is not None and not 0 < slower_than < float("inf"):
-            raise ValueError(
-                f"slower_than must be a positive number of seconds, not {slower_than!r}"
-            )
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"name must be a text, not {name!r}")
+        check_seconds("slower_than", slower_than)
         if while_running and slower_than is None:
             raise ValueError("while_running needs slower_than: how long a block may run")
         if slower_than is None and not on_exception:

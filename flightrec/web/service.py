@@ -17,6 +17,7 @@ from flightrec.rules.attach import engine_of
 from flightrec.rules.conditions import Condition, Or, Slower, Status
 from flightrec.rules.moment import Event
 from flightrec.rules.quantity import Quantity
+from flightrec.rules.rule import check_seconds
 
 if TYPE_CHECKING:
     from flightrec.rules.engine import RuleEngine
@@ -44,10 +45,7 @@ class Service:
         status: int | None,
         options: dict[str, Any],
     ) -> None:
-        if slower_than is not None and not 0 < slower_than < float("inf"):
-            raise ValueError(
-                f"slower_than must be a positive number of seconds, not {slower_than!r}"
-            )
+        check_seconds("slower_than", slower_than)
         if to is not None and not isinstance(to, SnapshotDirectory):
             to = SnapshotDirectory(to)
         if to is None and options:

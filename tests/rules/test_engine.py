@@ -275,6 +275,47 @@ def test_arming(recorder: flightrec.FlightRecorder, engine: RuleEngine) -> None:
     until(lambda: the_status(engine).why == "nothing is recorded", "the recorder is stopped")
 
 
+def test_holds_not_long_enough(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A rule with `for` whose comparison is true says for how long it has been."""
+    add(engine, "goroutines > 0 for 1h", folder)
+    said = r"goroutines > 0 for 1h: for \d+\.\d s so far"
+    until(lambda: re.fullmatch(said, the_status(engine).why), "it is read")
+
+
+def test_metrics_that_cannot_be_read(
+    engine: RuleEngine, folder: SnapshotDirectory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule whose metrics cannot be read says so, with the error."""
+    add(engine, "goroutines > 1000000", folder)
+
+    def fails(*_: object) -> Any:
+        raise OSError("as the test wants")
+
+    monkeypatch.setattr("flightrec.rules.sources.MetricsReader.read", fails)
+    until(lambda: "as the test wants" in the_status(engine).why, "it says so")
+    monkeypatch.undo()
+    until(lambda: the_status(engine).why == "waits for it to be true", "it is read again")
+
+
+def test_recording_that_has_ended(
+    make_recorder: Any, make_engine: MakeEngine, folder: SnapshotDirectory
+) -> None:
+    """A rule on a recorder whose recording an error has ended says which."""
+
+    def policy(*_: object, **__: object) -> Any:
+        raise RuntimeError("as the test wants")
+
+    recorder = make_recorder(policy=policy)
+    recorder.start()
+    engine = make_engine(recorder)
+    add(engine, "panic", folder)
+    with pytest.raises(RuntimeError):
+        recorder.snapshot()
+    assert the_status(engine).why == "nothing more is recorded: as the test wants"
+    with pytest.raises(RuntimeError):
+        recorder.stop()
+
+
 def test_arms_after_min_age(make_recorder: Any, make_engine: MakeEngine) -> None:
     """By default a rule is armed once the window reaches back min_age."""
     recorder = make_recorder(min_age=0.5)
@@ -293,6 +334,8 @@ def test_event(engine: RuleEngine, folder: SnapshotDirectory, judge: Judge) -> N
     fast = Event(kind="http", name="GET /slow", start_ns=0, end_ns=10**8)
     other = Event(kind="http", name="POST /slow", start_ns=0, end_ns=10**9)
     assert engine.post(fast) == engine.post(other) == []
+    assert engine.post(Event(kind="task", name="GET /slow", start_ns=0, end_ns=10**9)) == []
+    assert the_status(engine).tried == 2  # of requests
     (firing,) = engine.post(SLOW, wait=DEADLINE)
     assert firing.saved is not None
     judge.check(firing.saved.path)
@@ -532,7 +575,10 @@ def test_adding_and_removing(engine: RuleEngine, folder: SnapshotDirectory) -> N
 
 @pytest.mark.parametrize(
     "options",
-    [{"tail": -1}, {"tail": float("inf")}, {"last": 0}, {"arm_after": -1}, {"to": None}],
+    [
+        *({"tail": -1}, {"tail": float("inf")}, {"tail": "500ms"}, {"tail": None}, {"last": 0}),
+        *({"arm_after": -1}, {"arm_after": True}, {"to": None}, {"name": ""}, {"name": 5}),
+    ],
 )
 def test_senseless_options(
     engine: RuleEngine, folder: SnapshotDirectory, options: dict[str, Any]

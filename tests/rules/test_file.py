@@ -18,6 +18,7 @@ dir = "snaps"
 max_files = 5
 max_bytes = "1GiB"
 min_interval = "0s"
+per_rule = 0
 arguments = false
 
 [[rule]]
@@ -43,6 +44,7 @@ def test_toml(tmp_path: Path) -> None:
         "max_files": 5,
         "max_bytes": 1 << 30,
         "min_interval": 0.0,
+        "per_rule": 0.0,
         "arguments": False,
     }
     first, second = read.rules

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -123,6 +124,8 @@ def test_signal(
         (["--rules", "none.toml"], "No such file"),
         (["--when", "panic", "--max-snapshots", "0"], "max_files"),
         (["--when", "panic", "--when", "panic"], "already"),
+        (["--when", "block slower than 1s"], "not a Python program"),
+        (["--when", 'signal "TERM"'], "did you mean SIGTERM?"),
     ],
 )
 def test_refused_before_anything_runs(
@@ -175,3 +178,15 @@ def test_dump_of_a_run(
     assert program.finish().status == 0
     assert len(list((tmp_path / "added").glob("*.trace"))) == 1
     assert not socket.exists()
+
+
+def test_saving_fails(libraries: Callable[[str], Path], runner: Runner, tmp_path: Path) -> None:
+    """A snapshot that cannot be saved is told once, with its rule; the program is not harmed."""
+    folder = tmp_path / "snapshots"
+    program = runner.start(libraries("tasks"), options=rules(folder, "exit"))
+    program.expect("ready")
+    shutil.rmtree(folder)
+    ended = program.finish()
+    assert ended.status == 0
+    assert ended.said.count("no snapshot for") == 1
+    assert "no snapshot for rule exit: [Errno 2]" in ended.said
