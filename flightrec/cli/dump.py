@@ -95,7 +95,7 @@ def _to_file(target: Path, write: Any) -> dict[str, Any]:
     """Have a file written that nobody sees before it is whole."""
     temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
     try:
-        with _create(temporary) as file:
+        with _create(temporary, target) as file:
             reply: dict[str, Any] = write(file)
         temporary.replace(target)
     except BaseException:
@@ -105,9 +105,13 @@ def _to_file(target: Path, write: Any) -> dict[str, Any]:
     return reply
 
 
-def _create(path: Path) -> IO[bytes]:
+def _create(path: Path, target: Path) -> IO[bytes]:
     # A trace shows what a program does: it is its user's alone, unless the user says otherwise.
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, str(target)) from exc
     return os.fdopen(descriptor, "wb", buffering=0)
 
 

@@ -38,6 +38,12 @@ def configure(subparsers: Subparsers) -> None:
         "--last", type=duration, metavar="TIME", help="save only so much of the window before that"
     )
     add.add_argument(
+        "--arm-after",
+        type=delay,
+        metavar="TIME",
+        help="do not fire until the window reaches back this far (default: its --min-age)",
+    )
+    add.add_argument(
         "--min-interval", type=delay, metavar="TIME", help="between two snapshots (default: 1s)"
     )
     add.add_argument(
@@ -63,7 +69,9 @@ def run(args: argparse.Namespace) -> int:
         "rule": args.rule,
         "to": str(Path(args.snapshots_dir).absolute()),
     }
-    for option in ("name", "tail", "last", "min_interval", "per_rule", "max_files", "max_bytes"):
+    options = ("name", "tail", "last", "arm_after")
+    limits = ("min_interval", "per_rule", "max_files", "max_bytes")
+    for option in (*options, *limits):
         request[option] = getattr(args, option)
     reply = ask(path, request, timeout=_SECONDS)
     print(reply["name"])

@@ -151,7 +151,8 @@ class Watching:
         engine = self._engine = engine_of(self._recorder)
         engine.sees_signals = True
         for rule in rules.rules:
-            engine.check(rule.when)
+            if blind := engine.blind_to(engine.check(rule.when)):
+                raise UsageError(f"{rule.when!r} would never fire: {blind}")
         try:
             to = SnapshotDirectory(rules.folder or folder, **rules.limits)
         except ValueError as exc:
@@ -166,8 +167,6 @@ class Watching:
                 made = engine.rule(rule.when, to=to, on_saved=saved, **rule.options)
             except ValueError as exc:
                 raise UsageError(f"{rule.when!r}: {exc}") from exc
-            if blind := engine.blind_to(made):
-                raise UsageError(f"{rule.when!r} would never fire: {blind}")
             engine.add(made)
 
     def start(self) -> None:
@@ -178,7 +177,7 @@ class Watching:
 
         self._log = LogVoice(self._voice)
         try:
-            self._server = ControlServer(self._recorder, program=self._program)
+            self._server = ControlServer(self._recorder, program=self._program, sees_signals=True)
         except (OSError, FlightRecorderError) as exc:
             self._voice.say(f"flightrec: `flightrec dump` cannot reach this process: {exc}")
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from flightrec._version import __version__
 from flightrec.directory import SnapshotDirectory
-from flightrec.errors import FlightRecorderError
+from flightrec.errors import FlightRecorderError, RuleError
 from flightrec.recorder import FlightRecorder
 from flightrec.rules.attach import engine_of, existing_engine, rules, when
 from flightrec.rules.stacks import python_stacks
@@ -31,10 +31,14 @@ class Requests:
     """Answers requests about one recorder. Safe to use from any thread.
 
     :param program: what the process is called by ``flightrec ps``.
+    :param sees_signals: whether the rules are told of signals that end the process.
     """
 
-    def __init__(self, recorder: FlightRecorder, program: str | None = None) -> None:
+    def __init__(
+        self, recorder: FlightRecorder, program: str | None = None, sees_signals: bool = False
+    ) -> None:
         self._recorder = recorder
+        self._sees_signals = sees_signals
         self._program = program if program is not None else " ".join(sys.argv)
         self._began = time.time()
 
@@ -128,7 +132,10 @@ class Requests:
             for key in ("max_files", "max_bytes", "min_interval", "per_rule")
             if isinstance(request.get(key), (int, float))
         }
-        engine_of(self._recorder).check(text)  # before the folder is made
+        engine = engine_of(self._recorder)
+        engine.sees_signals = engine.sees_signals or self._sees_signals
+        if blind := engine.blind_to(engine.check(text)):  # before the folder is made
+            raise RuleError("it would never fire", rule=text, suggestion=blind)
         rule = when(
             self._recorder,
             text,

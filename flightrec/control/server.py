@@ -40,14 +40,22 @@ _log = logging.getLogger("flightrec")
 class ControlServer:
     """Listens until :meth:`close`; also a context manager. One in a process.
 
+    :param program: what the process is called by ``flightrec ps``.
+    :param sees_signals: whether the rules are told of signals that end the process.
     :raises OSError: the socket cannot be made.
     :raises FlightRecorderError: there is one, or the folder for sockets is not safe.
     """
 
-    def __init__(self, recorder: FlightRecorder, *, program: str | None = None) -> None:
+    def __init__(
+        self,
+        recorder: FlightRecorder,
+        *,
+        program: str | None = None,
+        sees_signals: bool = False,
+    ) -> None:
         global _server
         recorder.runtime._library.check_fork()
-        self._requests = Requests(recorder, program)
+        self._requests = Requests(recorder, program, sees_signals)
         self._closed = False
         self._pid = os.getpid()
         self._places = threading.Semaphore(_CLIENTS)

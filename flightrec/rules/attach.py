@@ -9,7 +9,7 @@ from typing import Any
 from flightrec.directory import SnapshotDirectory
 from flightrec.errors import RuleError
 from flightrec.recorder import FlightRecorder
-from flightrec.rules.conditions import Condition, Ended
+from flightrec.rules.conditions import Condition
 from flightrec.rules.engine import RuleEngine
 from flightrec.rules.moment import Event
 from flightrec.rules.rule import Rule
@@ -50,19 +50,16 @@ def when(
     if to is not None and not isinstance(to, SnapshotDirectory):
         to = SnapshotDirectory(to)
     made = engine.rule(rule, to=to, **options)
-    if made.needs("signal") and not engine.sees_signals:
+    if "signal" in made.condition.events and not engine.sees_signals:
         raise RuleError(
             "signals are seen under `flightrec run` only",
             rule=str(made.condition),
             suggestion="have your own handler take recorder.snapshot()",
         )
     engine.add(made)
-    if any(isinstance(part, Ended) and part.kind in _ENDS for part in made.condition.parts()):
+    if made.condition.events & {"exit", "panic"}:
         _watch_departures(recorder, engine)
     return made
-
-
-_ENDS = ("exit", "panic")
 
 
 def _watch_departures(recorder: FlightRecorder, engine: RuleEngine) -> None:

@@ -155,24 +155,24 @@ class RuleEngine:
                 raise RuleError(
                     f"there is a rule {rule.name!r} already", rule="", suggestion="give it a name"
                 )
-            self._set((*self._runners, Runner(rule, self._recorder, self.blind_to(rule))))
+            self._set((*self._runners, Runner(rule, self._recorder, self.blind_to(rule.condition))))
             self._start()
         condition = rule.condition
         if rule.wishes or (condition.awaits_event and condition.measures):
             self._told.wait(_ANSWER_SECONDS)
 
-    def blind_to(self, rule: Rule) -> str:
-        """Say what keeps a rule from ever firing in this process; empty if nothing does."""
-        overlays = self._runtime.overlays
-        if rule.needs("task") and "task-hooks" not in overlays:
+    def blind_to(self, condition: Condition) -> str:
+        """Say what keeps a condition from ever being met in this process; empty if nothing does."""
+        overlays, events = self._runtime.overlays, condition.events
+        if "task" in events and "task-hooks" not in overlays:
             return "this library does not tell of tasks in Go: it was not built by flightrec build"
-        if (rule.needs("exit") or rule.needs("panic")) and "process-end" not in overlays:
+        if events & {"exit", "panic"} and "process-end" not in overlays:
             return "this library does not tell of its end: it was not built by flightrec build"
-        if rule.needs("http") and self.sees_signals and "net/http" not in overlays:
+        if "http" in events and self.sees_signals and "net/http" not in overlays:
             return "this program does not tell of requests: build it with --instrument net/http"
-        if self.sees_signals and (rule.needs("block") or rule.needs("exception")):
+        if events & {"block", "exception"} and self.sees_signals:
             return "this is not a Python program, and has no blocks that are watched"
-        if rule.needs("signal") and not self.sees_signals:
+        if "signal" in events and not self.sees_signals:
             return "signals are seen under `flightrec run` only"
         return ""
 

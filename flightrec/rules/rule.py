@@ -79,10 +79,6 @@ class Rule:
             for part in self.condition.parts()
         )
 
-    def needs(self, kind: str) -> bool:
-        """Whether it is about events of this kind."""
-        return kind in self.condition.events
-
     @property
     def wishes(self) -> list[dict[str, Any]]:
         """What the bridge must tell of, as ``flightrec_news_watch`` takes it."""

@@ -189,14 +189,21 @@ def test_rules_from_outside(
     folder = tmp_path / "s"
     assert main("rule", os.getpid(), "add", "gorutines > 1", "-d", folder) == 2
     assert "did you mean goroutines?" in capfd.readouterr().err
+    assert main("rule", os.getpid(), "add", "signal", "-d", folder) == 2
+    assert "it would never fire" in capfd.readouterr().err
     assert not folder.exists()
-    add = ("add", "request", "-d", folder, "--name", "asked", "--max-files", "3")
-    assert main("rule", os.getpid(), *add) == 0
+    add = ("add", "http slower than 1s or request", "-d", folder, "--name", "asked")
+    options = ("--arm-after", "0", "--tail", "100ms", "--last", "5s", "--max-files", "3")
+    assert main("rule", os.getpid(), *add, *options) == 0
     engine = existing_engine(listening._requests._recorder)
     assert engine is not None
     from flightrec.rules.moment import Event
 
     (firing,) = engine.post(Event(kind="request"), wait=DEADLINE)
+    rule = firing.rule
+    assert (rule.arm_after, rule.tail, rule.last) == (0, 0.1, 5)
+    assert rule.to is not None
+    assert rule.to.max_files == 3
     assert firing.saved
     judge.check(firing.saved.path)
     assert firing.saved.path.parent == folder

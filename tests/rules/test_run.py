@@ -174,6 +174,7 @@ def test_dump_of_a_run(
     judge.check(tmp_path / "outside.trace")
     pid = program.process.pid
     flightrec("rule", pid, "add", "exit", "-d", "added", "--name", "added from outside")
+    flightrec("rule", pid, "add", 'signal "SIGHUP"', "-d", "added")
     assert "added from outside" in flightrec("stat", pid)
     assert program.finish().status == 0
     assert len(list((tmp_path / "added").glob("*.trace"))) == 1
