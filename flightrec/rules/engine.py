@@ -15,6 +15,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
+from threading import current_thread, main_thread
 from typing import Any, Protocol
 
 from flightrec.errors import RuleError
@@ -213,7 +214,10 @@ class RuleEngine:
                 return
             runners = self._runners
             if self._news is None:
-                self._news = News(self._library, self._try)
+                self._news = News(
+                    self._library,
+                    lambda event: self._guarded(functools.partial(self._try, event)),
+                )
             news = self._news
         wishes = [wish for runner in runners for wish in runner.rule.wishes]
         news.wish(wishes, tasks=bool(runners))
@@ -263,7 +267,7 @@ class RuleEngine:
             self._changed.notify_all()
         if thread is None:
             return
-        if thread is not threading.current_thread():
+        if thread is not current_thread():
             thread.join(_CLOSE_SECONDS)
         if reader is not None:
             reader.close(_CLOSE_SECONDS)
@@ -329,9 +333,15 @@ class RuleEngine:
                 self._guarded(self._tick)
 
     def _guarded(self, call: Callable[[], Any]) -> None:
+        """Call something, and log what it raises: our threads serve all rules.
+
+        On the main thread Ctrl-C and ``sys.exit`` are the program's.
+        """
         try:
             call()
-        except Exception:  # this thread serves all rules
+        except BaseException as exc:
+            if not isinstance(exc, Exception) and current_thread() is main_thread():
+                raise
             _log.exception("flightrec: a rule failed")
 
     def _tick(self) -> None:
@@ -414,13 +424,15 @@ class RuleEngine:
 
     def _fired(self, runner: Runner, firing: Firing) -> None:
         firing._on_done.append(runner.done)
-        if firing.rule.on_fire is not None:
-            with signals_of_the_program():
-                self._guarded(lambda: firing.rule.on_fire and firing.rule.on_fire(firing))
-        if firing.rule.to is not None:
-            self._saver.put(firing)
-        else:
-            firing._finish()
+        try:
+            if firing.rule.on_fire is not None:
+                with signals_of_the_program():
+                    self._guarded(functools.partial(firing.rule.on_fire, firing))
+        finally:
+            if firing.rule.to is not None:
+                self._saver.put(firing)
+            else:
+                firing._finish()
 
     # ---- deadlines
 

@@ -252,7 +252,7 @@ def _call(function: Callable[[Any], Any], argument: Any) -> None:
     try:
         with signals_of_the_program():
             function(argument)
-    except Exception:
+    except BaseException:  # on a thread of ours; it serves all rules
         _log.exception("flightrec: a rule's callback failed")
 
 

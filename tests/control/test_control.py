@@ -229,8 +229,9 @@ def test_unwritable_output(
     listening: ControlServer, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """An output that cannot be written is told, and harms nobody."""
-    assert main("dump", os.getpid(), "-o", tmp_path / "no" / "x.trace") == 2
-    assert "No such file" in capfd.readouterr().err
+    target = tmp_path / "no" / "x.trace"
+    assert main("dump", os.getpid(), "-o", target) == 2
+    assert f"{target}: No such file" in capfd.readouterr().err
     unharmed(listening)
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import re
 import shutil
+import sys
 import threading
 import time
 from pathlib import Path
@@ -521,6 +522,18 @@ def test_callbacks_that_raise(engine: RuleEngine, folder: SnapshotDirectory) -> 
             (firing,) = engine.post(SLOW, wait=DEADLINE)
             assert firing.saved
             assert len(saved) == count
+    finally:
+        logging.getLogger("flightrec").setLevel(logging.NOTSET)
+
+
+def test_a_callback_that_exits(engine: RuleEngine, folder: SnapshotDirectory) -> None:
+    """A callback that calls sys.exit on a thread of ours costs no snapshot, and stops no rule."""
+    logging.getLogger("flightrec").setLevel(logging.CRITICAL)
+    try:
+        for name in ("first", "second"):
+            add(engine, "goroutines > 0", folder, name=name, on_fire=sys.exit, on_saved=sys.exit)
+            until(lambda: engine.status()[-1].saved == 1, "it is saved")
+            assert engine.status()[-1].name == name
     finally:
         logging.getLogger("flightrec").setLevel(logging.NOTSET)
 
