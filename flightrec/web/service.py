@@ -17,7 +17,7 @@ from flightrec.rules.attach import engine_of
 from flightrec.rules.conditions import Condition, Or, Slower, Status
 from flightrec.rules.moment import Event
 from flightrec.rules.quantity import Quantity
-from flightrec.rules.rule import check_seconds
+from flightrec.rules.rule import Rule, check_seconds
 
 if TYPE_CHECKING:
     from flightrec.rules.engine import RuleEngine
@@ -45,6 +45,10 @@ class Service:
         status: int | None,
         options: dict[str, Any],
     ) -> None:
+        if not isinstance(recorder, FlightRecorder) and not callable(recorder):
+            raise TypeError(
+                f"recorder must be a FlightRecorder or a function that makes one, not {recorder!r}"
+            )
         check_seconds("slower_than", slower_than)
         if to is not None and not isinstance(to, SnapshotDirectory):
             to = SnapshotDirectory(to)
@@ -53,6 +57,8 @@ class Service:
         self._recorder = recorder
         self._to = to
         self._condition = _condition(slower_than, status)
+        if to is not None and self._condition is not None:  # before the first request
+            Rule(**{"condition": self._condition, "name": "http", "to": to, **options})
         self._options = options
         self._lock = threading.Lock()
         self._pid = 0  # of the process that is prepared
@@ -91,6 +97,8 @@ class Service:
         recorder = self._recorder
         if not isinstance(recorder, FlightRecorder):
             recorder = recorder()
+            if not isinstance(recorder, FlightRecorder):
+                raise TypeError(f"the function returned no FlightRecorder, but {recorder!r}")
         engine = engine_of(recorder)
         if self._to is not None and self._condition is not None:
             options = {"name": engine.free_name(str(self._condition)), **self._options}

@@ -286,6 +286,25 @@ def test_senseless(recorder: flightrec.FlightRecorder, options: dict[str, Any]) 
         asgi(hello, recorder, **options)
 
 
+def test_refused_before_the_first_request(
+    recorder: flightrec.FlightRecorder, tmp_path: Path
+) -> None:
+    """What makes no recorder, and options of the rule that there are not, are refused at once."""
+    with pytest.raises(TypeError, match="a FlightRecorder or a function"):
+        wsgi(demo_app, None)  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="tial"):
+        wsgi(demo_app, lambda: recorder, tmp_path / "s", tial=1.0)
+    with pytest.raises(ValueError, match="arm_after"):
+        asgi(hello, lambda: recorder, tmp_path / "s", arm_after=-1)
+
+
+def test_a_function_that_makes_no_recorder(caplog: pytest.LogCaptureFixture) -> None:
+    """A function that returns something else is named in the log; requests pass through."""
+    app = wsgi(demo_app, lambda: 5)  # type: ignore[arg-type, return-value]
+    assert call(app)[0] == "200 OK"
+    assert "returned no FlightRecorder, but 5" in caplog.text
+
+
 # ---- ASGI
 
 
