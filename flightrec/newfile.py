@@ -9,6 +9,7 @@ a process id, also tells that for processes in other containers.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -26,6 +27,9 @@ __all__ = ["inherit", "new_file", "private"]
 _TEMPORARY = re.compile(r"\.flightrec-[0-9a-f]{16}\.tmp")
 #: Who may read a new snapshot: its owner. It holds names, stacks and log messages of a program.
 _MODE = 0o600
+#: The ``opener`` of open for such a file. It is C, where no exception of a signal handler comes
+#: between the making of the file and its object.
+private = functools.partial(os.open, mode=_MODE)
 
 
 @contextlib.contextmanager
@@ -75,11 +79,6 @@ def _create(path: Path) -> io.FileIO:
         if os.fstat(file.fileno()).st_nlink:
             return file
         file.close()
-
-
-def private(path: str, flags: int) -> int:
-    """Open a file that only its owner may read, if it is new: for the ``opener`` of open."""
-    return os.open(path, flags, _MODE)
 
 
 def inherit(target: Path, descriptor: int) -> None:

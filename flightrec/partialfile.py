@@ -28,13 +28,11 @@ class PartialFile:
     :raises OSError: it cannot be made.
     """
 
-    _process = 0  #: that has made the file, once it is there
-
     def __init__(self, target: Path) -> None:
         self.target = target
         self.nbytes = 0
-        self.path, self._file = _create(target)
-        self._process = os.getpid()
+        self._file = _create(target)
+        self.path = Path(self._file.name)
 
     def write(self, pieces: Sequence[memoryview]) -> None:
         """Write all of the pieces, or none of them.
@@ -64,17 +62,34 @@ class PartialFile:
         if self._file.closed:
             return
         with contextlib.suppress(OSError), self._file:
-            if self.nbytes and keep:
-                return
-            if not os.path.samestat(os.fstat(self._file.fileno()), self.path.stat()):
-                return  # somebody has deleted ours, and this is another one
-            self._file.close()  # Windows deletes no open file
-            self.path.unlink()
+            if not keep:
+                self._file.truncate(0)
 
     def __del__(self) -> None:
-        # An exception may come before anybody has it. In a forked child it is the parent's.
-        if self._process == os.getpid():
+        with contextlib.suppress(AttributeError):  # there is no file: it could not be made
             self.close()
+
+
+class _NewFile(io.FileIO):
+    """A file that is deleted when it is closed, if it is empty then.
+
+    Its object is made together with the file, in C: an exception that a signal handler raises
+    before anybody has the object drops it, and with it the file.
+    """
+
+    _process: int | None = None  # None: no other one can have it yet
+
+    def close(self) -> None:
+        if self.closed:
+            return
+        with contextlib.suppress(OSError):
+            if self._process in (None, os.getpid()):  # in a forked child it is the parent's
+                mine = os.fstat(self.fileno())
+                # Somebody may have deleted ours, and this be another one.
+                if mine.st_size == 0 and os.path.samestat(mine, os.stat(self.name)):
+                    super().close()  # Windows deletes no open file
+                    os.unlink(self.name)
+        super().close()
 
 
 def partial_path(target: Path, number: int = 1) -> Path:
@@ -83,9 +98,10 @@ def partial_path(target: Path, number: int = 1) -> Path:
     return target.with_name(target.name + suffix)
 
 
-def _create(target: Path) -> tuple[Path, io.FileIO]:
+def _create(target: Path) -> _NewFile:
     for number in itertools.count(1):
-        path = partial_path(target, number)
         with contextlib.suppress(FileExistsError):
-            return path, io.FileIO(path, "xb", opener=private)
+            file = _NewFile(partial_path(target, number), "xb", opener=private)
+            file._process = os.getpid()
+            return file
     raise AssertionError("not reached")

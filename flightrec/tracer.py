@@ -95,10 +95,14 @@ class Tracer:
         if rotate_bytes is not None:  # so that a file has several
             options = replace(options, pace_bytes=math.ceil(rotate_bytes))
         sink = open_sink(file, rotate_bytes=rotate_bytes, rotate_seconds=rotate_seconds)
-        stream = TraceStream(self._runtime, options, sink)
+        stream = None
         try:
+            stream = TraceStream(self._runtime, options, sink)
             stream._begin()
         except BaseException:
-            stream._abandon()
+            if stream is None:
+                sink.discard()
+            else:
+                stream._abandon()
             raise
         return stream
