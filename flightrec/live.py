@@ -8,7 +8,6 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
-from itertools import chain
 from types import TracebackType
 from typing import Any, NamedTuple
 
@@ -70,20 +69,32 @@ class _Queue(NativeStorage):
         with self._changed:
             self._waiting.clear()
 
-    def take(self, timeout: float | None) -> _Waiting | None:
-        """Wait for the next generation; return None when nothing more comes."""
-        limit = None if timeout is None else time.monotonic() + timeout
+    def take(self) -> _Waiting | None:
+        """Return the next generation; None if there is none yet."""
         with self._changed:
-            while not self._waiting:
-                if self.over:
-                    return None
-                left = None if limit is None else limit - time.monotonic()
-                if left is not None and left <= 0:
-                    raise TimeoutError(f"no generation was complete within {timeout} s")
-                self._changed.wait(left)
+            if not self._waiting:
+                return None
             first = self._waiting.popleft()
             self._bytes -= first.nbytes
-            return first
+        return first
+
+    def wait(self, until: float | None) -> bool:
+        """Wait until there is a generation, or nothing more comes; return False if time is up.
+
+        :param until: on the monotonic clock; None: as long as it takes.
+        """
+        with self._changed:
+            while not self._waiting and not self.over:
+                left = None if until is None else until - time.monotonic()
+                if left is not None and left <= 0:
+                    return False
+                self._changed.wait(left)
+        return True
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more comes."""
+        return self.over and not self._waiting
 
 
 class _LiveRecording(Recording):
@@ -104,8 +115,8 @@ class _LiveRecording(Recording):
 class LiveEvents(Iterator[Event]):
     """The events from :meth:`flightrec.FlightRecorder.events`: an iterator and a context manager.
 
-    One thread iterates; any thread may call :meth:`close`. In a forked child all raise
-    ForkedProcessError.
+    Safe to use from any thread; if several iterate over it, each event goes to one of them. In a
+    forked child all raise ForkedProcessError.
     """
 
     def __init__(
@@ -118,28 +129,52 @@ class LiveEvents(Iterator[Event]):
         # Whoever drops it in the middle of a loop is done with it.
         weakref.finalize(self, _drop, recording).atexit = False
         recording.open()
+        # One thread decodes at a time. A signal handler on that thread may close it.
+        self._decoding = threading.RLock()
         self._reader = ContinuedReader()
-        self._events: Iterator[Event] = iter(())
+        self._batches: Iterator[list[Event]] = iter(())  # of a generation
+        self._batch: Iterator[Event] = iter(())
 
-    def _generation(self) -> Iterator[list[Event]]:
-        self._check_fork()
-        waiting = self._recording.queue.take(self._timeout)
-        if waiting is None:
-            if self._recording.failure is not None:
-                raise self._recording.failure
-            raise StopIteration
+    def _decode(self, waiting: _Waiting) -> Iterator[list[Event]]:
         follows = self._read is not None and wire.follows(self._read, waiting.number)
-        self._read = waiting.number
+        self._read = None  # until all of it was read: not if an exception comes
         data = b"".join([waiting.header, *waiting.hold.buffers])
-        return self._reader.events(data, follows=follows)
+        yield from self._reader.events(data, follows=follows)
+        self._read = waiting.number
 
     def __iter__(self) -> Iterator[Event]:
         return self
 
     def __next__(self) -> Event:
-        while (event := next(self._events, None)) is None:
-            self._events = chain.from_iterable(self._generation())
+        event = next(self._batch, None)  # an iterator of a list: threads may share it
+        if event is None:
+            self._check_fork()
+            until = None if self._timeout is None else time.monotonic() + self._timeout
+            while (event := self._next_decoded()) is None:
+                self._await(until)
         return event
+
+    def _next_decoded(self) -> Event | None:
+        """Return the next event of the generations that are there; None if all were read."""
+        with self._decoding:
+            while (event := next(self._batch, None)) is None:
+                if (batch := next(self._batches, None)) is not None:
+                    self._batch = iter(batch)
+                elif (waiting := self._recording.queue.take()) is not None:
+                    self._batches = self._decode(waiting)
+                else:
+                    break
+        return event
+
+    def _await(self, until: float | None) -> None:
+        """Wait for a generation, up to a time of the monotonic clock."""
+        queue = self._recording.queue
+        if not queue.wait(until):
+            raise TimeoutError(f"no generation was complete within {self._timeout} s")
+        if queue.ended:
+            if self._recording.failure is not None:
+                raise self._recording.failure
+            raise StopIteration
 
     @property
     def skipped_generations(self) -> int:
@@ -167,8 +202,9 @@ class LiveEvents(Iterator[Event]):
         self._check_fork()
         self._recording.queue.end()
         self.end()
-        self._recording.queue.clear()
-        self._events = iter(())
+        with self._decoding:
+            self._recording.queue.clear()
+            self._batches = self._batch = iter(())
 
     def __enter__(self) -> LiveEvents:
         return self

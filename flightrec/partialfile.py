@@ -84,11 +84,11 @@ class _NewFile(io.FileIO):
             return
         with contextlib.suppress(OSError):
             if self._process in (None, os.getpid()):  # in a forked child it is the parent's
-                mine = os.fstat(self.fileno())
+                path, mine = Path(self.name), os.fstat(self.fileno())
                 # Somebody may have deleted ours, and this be another one.
-                if mine.st_size == 0 and os.path.samestat(mine, os.stat(self.name)):
+                if mine.st_size == 0 and os.path.samestat(mine, path.stat()):
                     super().close()  # Windows deletes no open file
-                    os.unlink(self.name)
+                    path.unlink()
         super().close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 import threading
+import time
 import weakref
 from dataclasses import dataclass, fields
 from functools import partial
@@ -41,6 +42,9 @@ EXPERIMENTS = ("allocfree",)
 #: A window can be no larger or older than this: the bridge and Go count in 64 bits.
 _MOST_BYTES = 1 << 60
 _MOST_SECONDS = 9e9  # 285 years
+
+#: How often a stop looks whether a write in progress has ended.
+_LOOK_SECONDS = 0.005
 
 #: How often a snapshot is tried before it is said that there is nothing.
 _ATTEMPTS = 4
@@ -156,6 +160,7 @@ class FlightRecorder(Steering):
         self._runtime = runtime if runtime is not None else load()
         self._lifecycle = threading.Lock()  # start and stop
         self._writing = threading.Lock()  # write_to; stop waits for it
+        self._written = 0  # how many write_to have ended
         self._recording: Recording | None = None
         self._live: weakref.WeakSet[LiveEvents] = weakref.WeakSet()
         self._rules: RuleEngine | None = None  # flightrec.rules.attach sets it
@@ -252,26 +257,44 @@ class FlightRecorder(Steering):
         What rules have fired for is saved before, without waiting for tails: for ten seconds at
         most, or ``timeout``.
 
-        :param timeout: how many seconds the Go runtime may take to stop the trace.
+        :param timeout: how many seconds that, and the Go runtime, may take.
         :raises NotEnabledError: it is not started.
-        :raises TimeoutError: it takes longer; it is stopping, and stop may be called again.
+        :raises TimeoutError: it takes longer; stop may be called again.
         :raises FlightRecorderError: the first error, if the recording ended for one; it is stopped
             all the same.
         """
-        self._started()
+        if timeout is not None:
+            _seconds("timeout", timeout, zero=True)
+        recording = self._started()
+        until = None if timeout is None else time.monotonic() + timeout
         if self._rules is not None:
             self._rules.settle(timeout)
+        self._await_write(until)
+        recording.stop(_left(until))  # several callers may wait, each as long as it likes
         with self._lifecycle:
-            recording = self._started()
-            with self._writing:
-                recording.stop(timeout)
-                for events in list(self._live):
-                    events.end(timeout=timeout)
-                self._last_stats = self._stats_of(recording, enabled=False)
-                recording.close()
-                self._recording = None
-            if recording.failure is not None:
-                raise recording.failure
+            if self._recording is not recording:  # another one has stopped it meanwhile
+                raise NotEnabledError("this flight recorder is not started")
+            for events in list(self._live):
+                events.end(timeout=_left(until))
+            self._last_stats = self._stats_of(recording, enabled=False)
+            recording.close()
+            self._recording = None
+        if recording.failure is not None:
+            raise recording.failure
+
+    def _await_write(self, until: float | None) -> None:
+        """Wait for a write_to in progress, but for no later one.
+
+        By looking again and again: a lock that is waited for with a timeout could be taken and not
+        be given back, if Ctrl-C comes just then.
+        """
+        written = self._written
+        while self._writing.locked() and self._written == written:
+            if _left(until) == 0:
+                raise TimeoutError(
+                    "a write_to of this flight recorder is in progress; it is still recording"
+                )
+            time.sleep(_LOOK_SECONDS)
 
     def _started(self) -> Recording:
         self._runtime._library.check_fork()
@@ -329,11 +352,14 @@ class FlightRecorder(Steering):
             )
         # Between the look and this another thread may have begun: then this call came after it.
         with self._writing:
-            snapshot = self._take(recording, last, flush, timeout)
-            # Not returned from in here: an exception between the call and the return would not
-            # pass through the with statement.
-            written = snapshot.write_to(file)
-        return written  # noqa: RET504
+            try:
+                snapshot = self._take(recording, last, flush, timeout)
+                # Not returned from in here: an exception between the call and the return would not
+                # pass through the with statement.
+                written = snapshot.write_to(file)
+            finally:
+                self._written += 1
+        return written
 
     def snapshot(
         self, *, last: float | None = None, flush: bool = True, timeout: float | None = None
@@ -399,7 +425,12 @@ class FlightRecorder(Steering):
         if timeout is not None:
             _seconds("timeout", timeout, zero=True)
         events = LiveEvents(self._runtime, options, timeout)
-        self._live.add(events)
+        with self._lifecycle:
+            ended = not self.enabled
+            self._live.add(events)
+        if ended:  # meanwhile
+            events.close()
+            self._started()
         return events
 
     def _take(
@@ -457,6 +488,11 @@ class FlightRecorder(Steering):
     def __repr__(self) -> str:
         state = "enabled" if self.enabled else "not enabled"
         return f"<FlightRecorder {state}, {self._min_age} s, {self._max_bytes} bytes>"
+
+
+def _left(until: float | None) -> float | None:
+    """Return how many seconds are left until a time of the monotonic clock; None: no limit."""
+    return None if until is None else max(0.0, until - time.monotonic())
 
 
 def _seconds(name: str, value: float, *, zero: bool = False) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -196,10 +197,11 @@ class Recording:
         :raises TimeoutError: it takes longer than ``timeout`` seconds; it goes on stopping.
         """
         self._not_on_delivery("stop")
+        until = None if timeout is None else time.monotonic() + timeout
         self.session.stop(timeout)
-        self._thread.join(timeout)
+        self._thread.join(None if until is None else max(0.0, until - time.monotonic()))
         if self._thread.is_alive():
-            raise TimeoutError(f"{self._awaited} within {timeout} s")
+            raise TimeoutError(f"{self._awaited} within {round(timeout or 0, 3)} s")
 
     def _not_on_delivery(self, verb: str) -> None:
         if threading.current_thread() is self._thread:

@@ -135,7 +135,9 @@ class Session:
             if self._call(name, *arguments, shortly, but=Status.TIMEOUT) == Status.OK:
                 return
             if shortly == left:
-                raise TimeoutError(f"the Go runtime did not {verb} within {timeout} s")
+                raise TimeoutError(
+                    f"the Go runtime did not {verb} within {round(timeout or 0, 3)} s"
+                )
 
     def close(self) -> None:
         """End the session and empty its window, without waiting. May be called again."""

@@ -71,10 +71,12 @@ class Tracer:
             last generation. A named pipe, ``/dev/stdout``, ``/dev/fd/N`` and a binary file object
             are written to; they are left open, but for what was opened here. Opening a named pipe
             waits for its reader.
-        :param rotate_bytes: begin another file when this one would get larger: ``NAME-0002.trace``
-            and so on, with the next free number. Generations are ended at a fifth of this. A file
-            is larger only if a single generation is; see docs/streams.md.
-        :param rotate_seconds: the same after so much time; a generation lasts up to a second.
+        :param rotate_bytes: begin another file before this one would get larger: after
+            ``NAME.trace``, ``NAME-0002.trace`` and so on, with the next free number. Generations
+            are ended early, at a fifth of this. They are never divided: a file with one generation
+            that is larger by itself exceeds the limit (see docs/streams.md for when that happens).
+        :param rotate_seconds: begin another file after so many seconds. A file ends with a whole
+            generation, so it can last up to a second longer.
         :raises OSError: the file cannot be written to.
         :raises ValueError: a limit that is not positive, or for something else than a path.
         :raises TracingConflictError: someone else traces the runtime of a library that was built

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
 import flightrec
 from flightrec import trace
+from flightrec.trace import continued
 from tests.conftest import MakeRecorder
 from tests.helpers import DEADLINE, Child, Thread, fill_until, until
 
@@ -74,6 +78,72 @@ def test_skips_what_it_cannot_follow(
         recorder.stop()
         assert marks(list(events)) == ["at last"]
         assert events.skipped_generations >= 2
+
+
+def test_threads_share_a_loop(
+    runtime: flightrec.GoRuntime,
+    recorder: flightrec.FlightRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Several threads may iterate over the same events: each event goes to one of them.
+
+    Also while one of them decodes a generation.
+    """
+    events = recorder.events()
+    entered, leave = threading.Event(), threading.Event()
+    order = continued.merge
+
+    def slow(*arguments: Any) -> Iterator[list[trace.Event]]:
+        entered.set()
+        assert leave.wait(DEADLINE)
+        yield from order(*arguments)
+
+    monkeypatch.setattr(continued, "merge", slow)
+    threads = [Thread(lambda: list(events)) for _ in range(4)]
+    wanted = [f"{number:03}" for number in range(200)]
+    for number in wanted:
+        runtime.log("mark", number)
+        if number.endswith("50"):
+            recorder.snapshot()  # ends a generation
+    assert entered.wait(DEADLINE)
+    assert not threading.Event().wait(0.05)
+    assert [thread.running for thread in threads] == [True] * 4
+    leave.set()
+    recorder.stop()
+    found = [event for thread in threads for event in thread.result()]
+    assert sorted(marks(found)) == wanted
+
+
+def test_interrupted_loop(
+    runtime: flightrec.GoRuntime,
+    recorder: flightrec.FlightRecorder,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """After an exception while a generation is decoded, a loop goes on with the next generation.
+
+    That one is read by itself, as after a gap.
+    """
+    events = recorder.events(timeout=DEADLINE)
+    followed: list[bool] = []
+    read = continued.ContinuedReader.events
+
+    def interrupted(reader: Any, data: bytes, *, follows: bool) -> Iterator[list[trace.Event]]:
+        followed.append(follows)
+        batches = read(reader, data, follows=follows)
+        yield next(batches)
+        if len(followed) == 2:
+            raise KeyboardInterrupt
+        yield from batches
+
+    monkeypatch.setattr(continued.ContinuedReader, "events", interrupted)
+    for number in range(3):
+        recorder.snapshot()
+        runtime.log("mark", str(number))
+    recorder.stop()
+    with pytest.raises(KeyboardInterrupt):
+        list(events)
+    assert marks(list(events))[-1] == "2"
+    assert followed[:4] == [False, True, False, True]
 
 
 def test_ends_and_waits(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:

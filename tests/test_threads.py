@@ -6,6 +6,7 @@ import io
 import itertools
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -58,7 +59,10 @@ def test_one_write_at_a_time(make_recorder: MakeRecorder) -> None:
 
 
 def test_stop_waits_for_a_write(make_recorder: MakeRecorder, judge: Judge) -> None:
-    """A stop waits until the write in progress is done, and what that writes is whole."""
+    """A stop waits until the write in progress is done, and what that writes is whole.
+
+    It waits no longer than it was asked to, whatever another stop does.
+    """
     recorder = make_recorder()
     recorder.start()
     entered, leave = threading.Event(), threading.Event()
@@ -83,12 +87,37 @@ def test_stop_waits_for_a_write(make_recorder: MakeRecorder, judge: Judge) -> No
     assert stop_begun.wait(DEADLINE)
     assert not threading.Event().wait(0.05)
     assert stopping.running
+    with pytest.raises(TimeoutError, match="a write_to of this flight recorder is in progress"):
+        recorder.stop(timeout=0.01)
+    assert stopping.running
     assert recorder.enabled
     leave.set()
     assert writing.result() == len(file.getvalue())
     stopping.result()
     assert not recorder.enabled
     judge.check(file.getvalue())
+
+
+def test_stop_waits_for_another(make_recorder: MakeRecorder) -> None:
+    """Each of several callers of stop waits as long as it asked for; one of them stops it."""
+    entered, leave = threading.Event(), threading.Event()
+
+    def policy(ring: tuple[Any, ...], finished: Any, **_: object) -> tuple[Any, ...]:
+        entered.set()
+        assert leave.wait(DEADLINE)
+        return (*ring, finished)
+
+    recorder = make_recorder(policy=policy)
+    recorder.start()
+    stopping = Thread(recorder.stop)
+    assert entered.wait(DEADLINE)
+    with pytest.raises(TimeoutError, match="the retention policy did not return"):
+        recorder.stop(timeout=0.01)
+    assert stopping.running
+    leave.set()
+    stopping.result()
+    with pytest.raises(NotEnabledError):
+        recorder.stop()
 
 
 @pytest.mark.parametrize("storage", ["native", "python"])

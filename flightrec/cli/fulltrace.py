@@ -33,7 +33,9 @@ def add_trace_options(parser: argparse.ArgumentParser) -> None:
         "--trace-rotate",
         type=_limit,
         metavar="SIZE|TIME",
-        help="start a new file after this size or time (100MiB, 10s): FILE, FILE-0002, …",
+        help="start a new file after this size or time (100MiB, 10s): FILE, FILE-0002, …; only "
+        "whole generations move to the next file, so a file can last a second longer, or be larger "
+        "if one generation alone is",
     )
 
 
