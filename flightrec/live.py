@@ -204,7 +204,7 @@ class LiveEvents(Iterator[Event]):
         self.end()
         with self._decoding:
             self._recording.queue.clear()
-            self._batches = self._batch = iter(())
+            self._batches, self._batch = iter(()), iter(())
 
     def __enter__(self) -> LiveEvents:
         return self

@@ -91,14 +91,14 @@ def test_threads_share_a_loop(
     """
     events = recorder.events()
     entered, leave = threading.Event(), threading.Event()
-    order = continued.merge
+    read = continued.ContinuedReader.events
 
-    def slow(*arguments: Any) -> Iterator[list[trace.Event]]:
+    def slow(reader: Any, data: bytes, *, follows: bool) -> Iterator[list[trace.Event]]:
         entered.set()
         assert leave.wait(DEADLINE)
-        yield from order(*arguments)
+        yield from read(reader, data, follows=follows)
 
-    monkeypatch.setattr(continued, "merge", slow)
+    monkeypatch.setattr(continued.ContinuedReader, "events", slow)
     threads = [Thread(lambda: list(events)) for _ in range(4)]
     wanted = [f"{number:03}" for number in range(200)]
     for number in wanted:
