@@ -39,6 +39,10 @@ const MainWorkload = "main"
 
 // RegisterMain makes a program's main function callable from Python as the workload "main", whose
 // argument "args" is a list of strings: os.Args from the program's name on. main cannot be cancelled.
+//
+// Not inlined, so that its function literal is named in traces as the bridge's and not the caller's.
+//
+//go:noinline
 func RegisterMain(main func()) {
 	Register(MainWorkload, func(_ context.Context, args json.RawMessage) (any, error) {
 		var options struct{ Args []string }
@@ -52,16 +56,32 @@ func RegisterMain(main func()) {
 			main()
 			return nil, nil
 		}
-		// Nothing here recovers a panic, and if main calls runtime.Goexit the program goes on.
-		returned := make(chan struct{})
-		go func() {
-			main()
-			mainReturned.Store(true)
-			close(returned)
-		}()
-		<-returned
+		<-runMain(main)
 		return nil, nil
 	})
+}
+
+// runMain runs a program's main function on a goroutine of its own, which traces name by this
+// function; what it returns is closed when main returns. Nothing here recovers a panic, and if main
+// calls runtime.Goexit the program goes on.
+//
+//go:noinline
+func runMain(main func()) <-chan struct{} {
+	returned := make(chan struct{})
+	go func() {
+		main()
+		mainReturned.Store(true)
+		close(returned)
+	}()
+	return returned
+}
+
+// awaitMain does on a goroutine of its own what a workload's does, where that only waits for the
+// goroutine of runMain: traces tell the two apart by this function's name.
+//
+//go:noinline
+func awaitMain(workload func()) {
+	go func() { workload() }()
 }
 
 func workloadNames() []string {
@@ -110,14 +130,19 @@ func startWorkload(number uint64, name string, args json.RawMessage, task uint64
 		cancel()
 		return fmt.Errorf("workload number %d is 0 or in use", number)
 	}
-	go func() {
+	run := func() {
 		defer finished.put(number)
 		defer cancel()
 		if task != 0 {
 			defer trace.StartRegion(ctx, name).End() // so that its time counts as the task's
 		}
 		e.run(ctx, workload, args)
-	}()
+	}
+	if name == MainWorkload && runsAsProgram.Load() {
+		awaitMain(run)
+	} else {
+		go run()
+	}
 	return nil
 }
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from flightrec.tables import read_columns
 from flightrec.toolchain import Toolchain, find_toolchain, validate_trace
 from tests.gomodules import fingerprint
 from tests.helpers import DEADLINE, ROOT, until
@@ -230,6 +231,24 @@ def test_killed(runner: Runner, ends: Path) -> None:
 def test_main_outlives_goexit_of_main(runner: Runner, ends: Path) -> None:
     """runtime.Goexit in main ends main and not the program, as in Go."""
     assert runner.run(ends, "goexit").out == "others go on\n"
+
+
+@pytest.mark.matrix
+def test_the_programs_main_is_the_programs(runner: Runner, ends: Path, judge: Judge) -> None:
+    """The goroutine of main is the program's; the bridge's, which only waits for it, is not."""
+    runner.run(ends, "exit")
+    judge.check(runner.snapshot)
+    columns = read_columns(runner.snapshot, ["goroutines"])["goroutines"]
+    found = dict(zip(columns["name"], columns["kind"], strict=True))
+    ours = {name: kind for name, kind in found.items() if "Main." in name}
+    assert ours == {
+        "flightrec/gobridge.runMain.func1": "program",
+        "flightrec/gobridge.awaitMain.func1": "recorder",
+    }
+    # Nor does the bridge have a frame that is named after whoever registers main.
+    functions = read_columns(runner.snapshot, ["frames"])["frames"]["function"]
+    assert "flightrec/gobridge.RegisterMain.func1" in functions
+    assert not [one for one in functions if "RegisterMain" in one and "gobridge" not in one]
 
 
 @pytest.mark.parametrize("way", ["exit", "panic"])

@@ -21,14 +21,12 @@ def kind_of(name: str, *, thread: bool) -> str:
 
     ``thread``: it came up when a C thread called into Go.
     """
-    if name.startswith(PYTHON_THREAD):
-        return "recorder" if is_recorder_goroutine(name) else "thread"
-    if thread or is_c_thread(name):
+    if is_recorder_goroutine(name):
+        return "recorder"
+    if thread or is_c_thread(name) or name.startswith(PYTHON_THREAD):
         return "thread"
     if not name:
         return "unknown"
-    if is_recorder_goroutine(name):
-        return "recorder"
     return "runtime" if is_runtime_goroutine(name) else "program"
 
 

@@ -62,7 +62,7 @@ _PROGRAM_RUNS_ON: Final = (
 # Goroutines that the bridge starts for the program: a workload, and main.
 _BRIDGE_RUNS_PROGRAM: Final = (
     "flightrec/gobridge.startWorkload",
-    "flightrec/gobridge.RegisterMain",
+    "flightrec/gobridge.runMain",
 )
 
 # How flightrec.trace.python names the threads that serve the recording in Python.

@@ -205,10 +205,8 @@ export class Trace {
     return ids.map((id) => this.indexOf.get(id) ?? -1);
   }
 
-  /** A goroutine's kind. A thread without a Python name that only serves the bridge is the recorder's. */
   private kind(g: number): string {
-    const kind = this.goroutines.text("kind", g);
-    return kind === "thread" && this.goroutines.text("name", g).startsWith("flightrec/gobridge.") ? "recorder" : kind;
+    return this.goroutines.text("kind", g);
   }
 
   private makeGroups(): void {

@@ -51,13 +51,8 @@ def begin_of(tables: dict[str, dict[str, list[Any]]]) -> int:
 
 
 def kinds_of(tables: dict[str, dict[str, list[Any]]]) -> dict[int, str]:
-    """Each goroutine's kind; a thread without a Python name that serves the bridge is its own."""
-    return {
-        row["goroutine"]: "recorder"
-        if row["name"].startswith("flightrec/gobridge.flightrec_")
-        else row["kind"]
-        for row in each(tables, "goroutines")
-    }
+    """Each goroutine's kind."""
+    return {row["goroutine"]: row["kind"] for row in each(tables, "goroutines")}
 
 
 def go(page: Browser, link: str) -> None:

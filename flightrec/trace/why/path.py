@@ -28,7 +28,7 @@ __all__ = ["Leaf", "Path", "Wait"]
 _RUNS: Final = 50
 
 # Goroutines that the bridge starts for Python's runtime.run.
-_WORKLOAD: Final = "flightrec/gobridge.startWorkload"
+_WORKLOAD: Final = ("flightrec/gobridge.startWorkload", "flightrec/gobridge.awaitMain")
 # What the goroutines of iter.Pull start with.
 _COROUTINE: Final = "runtime.corostart"
 # What cgo calls the wrapper of a C function.
