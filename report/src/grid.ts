@@ -137,7 +137,8 @@ export function grid<R>(options: GridOptions<R>): HTMLElement {
   arrange();
   const bar = h("div", { class: "grid-bar" }, filter, total);
   if (options.further && options.further.rows.length > 0) bar.append(h("label", { class: "further" }, further, ` ${options.further.label} (${count(options.further.rows.length)})`));
-  return h("section", { class: "grid" }, bar, body);
+  // On paper the tables' tabs are not there to say what this is.
+  return h("section", { class: "grid", "data-label": options.label }, bar, body);
 }
 
 let numbered = 0;

@@ -9,7 +9,7 @@ export type Lane = { readonly y: number; readonly height: number; readonly label
   | { readonly kind: "counts" | "heap" | "samples" }
   | { readonly kind: "ranges"; readonly rows: Uint32Array }
   | { readonly kind: "proc"; readonly at: number }
-  | { readonly kind: "tasks"; readonly rows: Uint32Array }
+  | { readonly kind: "tasks"; readonly rows: Uint32Array; readonly regions: readonly Uint32Array[] }
   | { readonly kind: "group"; readonly group: number; readonly called: string; readonly members: number }
   | { readonly kind: "goroutine"; readonly g: number; readonly indent: boolean }
 );
@@ -17,6 +17,10 @@ export type Lane = { readonly y: number; readonly height: number; readonly label
 type Bare = Lane extends infer L ? (L extends Lane ? Omit<L, "y" | "height"> : never) : never;
 
 const HEIGHTS: Record<Lane["kind"], number> = { section: 24, counts: 46, heap: 46, samples: 18, ranges: 18, proc: 20, tasks: 22, group: 24, goroutine: 22 };
+/** How high a line of a task's regions is, below the task. */
+export const REGIONS = 14;
+// Of regions in each other, and of goroutines that work on a task at a time, so many lines are shown.
+const REGION_LINES = 4;
 
 export interface Choice {
   /** Sections and groups that are open, by the lanes' ids. */
@@ -28,12 +32,20 @@ export interface Choice {
 
 /** The lanes of each kind of task or range that never change: found once. */
 export class Fixed {
-  readonly tasks: { name: string; rows: number; lines: Uint32Array[] }[] = [];
+  readonly tasks: { name: string; rows: number; lines: { rows: Uint32Array; regions: Uint32Array[] }[] }[] = [];
   readonly ranges: { name: string; lines: Uint32Array[] }[] = [];
   constructor(trace: Trace) {
     const byName = new Map<string, number[]>();
     for (let i = 0; i < trace.tasks.n; i++) add(byName, trace.tasks.text("name", i) || "(began before the trace)", i);
-    for (const [name, rows] of byName) this.tasks.push({ name, rows: rows.length, lines: split(lines(trace.tasks, rows), rows, trace.tasks.begin) });
+    const byTask = new Map<number, number[]>();
+    for (let i = 0; i < trace.regions.n; i++) add(byTask, trace.regions.number("task", i), i);
+    for (const [name, rows] of byName) {
+      const found = split(lines(trace.tasks, rows), rows, trace.tasks.begin).map((line) => {
+        const inside = [...line].flatMap((row) => byTask.get(trace.tasks.number("task", row)) ?? []);
+        return { rows: line, regions: split(lines(trace.regions, inside), inside, trace.regions.begin).slice(0, REGION_LINES) };
+      });
+      this.tasks.push({ name, rows: rows.length, lines: found });
+    }
     const collector = new Map<string, number[]>();
     for (let i = 0; i < trace.ranges.n; i++) {
       const name = trace.ranges.text("name", i);
@@ -46,7 +58,7 @@ export class Fixed {
   }
 }
 
-function add(map: Map<string, number[]>, key: string, row: number): void {
+function add<Key>(map: Map<Key, number[]>, key: Key, row: number): void {
   const list = map.get(key);
   if (list) list.push(row);
   else map.set(key, [row]);
@@ -92,7 +104,7 @@ export function lanesOf(trace: Trace, fixed: Fixed, choice: Choice): { lanes: La
   }
   if (trace.tasks.n > 0 && section("tasks", `Tasks (${count(trace.tasks.n)})`)) {
     for (const tasks of fixed.tasks) {
-      tasks.lines.forEach((rows, i) => found.push({ kind: "tasks", id: `t${tasks.name}${i}`, label: i === 0 ? `${tasks.name} (${count(tasks.rows)})` : "", rows }));
+      tasks.lines.forEach((line, i) => found.push({ kind: "tasks", id: `t${tasks.name}${i}`, label: i === 0 ? `${tasks.name} (${count(tasks.rows)})` : "", ...line }));
     }
   }
   const part = (id: string, label: string, kinds: readonly string[], flat: boolean): void => {
@@ -115,7 +127,7 @@ export function lanesOf(trace: Trace, fixed: Fixed, choice: Choice): { lanes: La
   part("runtime", "Go runtime and recorder", ["runtime", "recorder"], false);
   let y = 0;
   const lanes = found.map((lane) => {
-    const height = HEIGHTS[lane.kind];
+    const height = HEIGHTS[lane.kind] + (lane.kind === "tasks" ? lane.regions.length * REGIONS : 0);
     const placed = { ...lane, y, height } as Lane;
     y += height;
     return placed;

@@ -2,7 +2,7 @@
 
 import { binned, type Bins } from "./bins";
 import { bytes, count, moment, shortFunction, shortName } from "./format";
-import type { Lane } from "./lanes";
+import { REGIONS, type Lane } from "./lanes";
 import { OUTSIDE, RUNNABLE, RUNNING, STATES, SYSCALL, Trace, WAITING } from "./model";
 import { ticks, tickStep, type View } from "./scale";
 import { upper } from "./sums";
@@ -103,7 +103,7 @@ export class Painter {
       case "samples":
         return this.samples(this.trace.sampleTime, y + 3, lane.height - 6);
       case "tasks":
-        return this.tasks(lane.rows, y, lane.height);
+        return this.tasks(lane.rows, lane.regions, y, lane.height);
       case "proc":
         return this.proc(lane.at, y, lane.height);
       case "group":
@@ -264,9 +264,12 @@ export class Painter {
     this.spans(trace, trace.onProc.of(at), y + 2, height - 4, (row) => this.groupColour(trace.groupOf[trace.owner[row]!]!), (row) => shortName(trace.name(trace.owner[row]!)));
   }
 
-  private tasks(rows: Uint32Array, y: number, height: number): void {
+  /** Tasks of one line, their regions in lines below them, and their logs as marks. */
+  private tasks(rows: Uint32Array, regions: readonly Uint32Array[], y: number, height: number): void {
     const { trace, context } = this;
-    this.spans(trace.tasks, rows, y + 3, height - 6, () => this.theme.task, (row) => trace.tasks.text("name", row));
+    const below = regions.length * REGIONS;
+    this.spans(trace.tasks, rows, y + 3, height - 6 - below, () => this.theme.task, (row) => trace.tasks.text("name", row));
+    regions.forEach((line, i) => this.spans(trace.regions, line, y + height - 3 - below + i * REGIONS + 1, REGIONS - 2, () => this.theme.region, (row) => trace.regions.text("name", row)));
     // Logs of the tasks on this line.
     context.fillStyle = this.theme.log;
     if (trace.logs.rows === 0 || trace.logs.rows > 20_000) return;
@@ -350,8 +353,9 @@ export class Painter {
     }
     const rects = STATES.map((): number[] => []);
     for (let bin = low; bin < high; bin++) {
-      const x = Math.max(this.x(bins.from + bin * width), LABELS);
-      const wide = Math.max(this.x(bins.from + (bin + 1) * width) - x, 1);
+      // Whole pixels, so that there are no seams between them.
+      const x = Math.max(Math.round(this.x(bins.from + bin * width)), LABELS);
+      const wide = Math.max(Math.round(this.x(bins.from + (bin + 1) * width)) - x, 1);
       let bottom = y + height;
       for (let s = 0; s < states.length; s++) {
         const tall = (sums[(bin - low) * states.length + s]! / (most || 1)) * height;
@@ -436,30 +440,39 @@ export class Painter {
     context.globalAlpha = 1;
   }
 
-  /** A moment through all lanes, with a word at its head. */
-  moment(time: number, text: string): void {
+  /** A moment through all lanes, with a word at its head; returns the stretch of the ruler it takes. */
+  moment(time: number, text: string): readonly [number, number] | null {
     const { context, theme } = this;
     const x = Math.round(this.x(time));
-    if (x < LABELS || x > this.width) return;
+    if (x < LABELS || x > this.width) return null;
     context.fillStyle = theme.states[RUNNABLE]!;
     context.fillRect(x - 1, 0, 2, this.height);
     context.font = `600 10px ${theme.font}`;
     const width = context.measureText(text).width + 8;
     const left = Math.min(x - 1, this.width - width);
-    context.fillRect(left, 1, width, 14);
+    context.fillRect(left, 5, width, RULER - 10);
     context.fillStyle = "#000";
-    context.fillText(text, left + 4, 8.5);
+    context.fillText(text, left + 4, RULER / 2 + 0.5);
+    return [left, left + width];
   }
 
-  ruler(): void {
+  /** The ruler's ground, below all that is on it. */
+  head(): void {
+    this.context.fillStyle = this.theme.panel;
+    this.context.fillRect(0, 0, this.width, RULER);
+  }
+
+  /** The ruler's ticks, and their times where nothing is in the way. */
+  ruler(taken: readonly (readonly [number, number])[]): void {
     const { context, theme, view, step } = this;
-    context.fillStyle = theme.panel;
-    context.fillRect(0, 0, this.width, RULER);
     context.font = `11px ${theme.font}`;
     for (const tick of ticks(view, step)) {
       const x = Math.round(this.x(tick)) + 0.5;
+      const text = moment(tick, step);
+      const end = x + 8 + context.measureText(text).width;
+      if (taken.some(([from, to]) => x < to && end > from)) continue;
       context.fillStyle = theme.soft;
-      context.fillText(moment(tick, step), x + 4, RULER / 2);
+      context.fillText(text, x + 4, RULER / 2);
       context.fillStyle = theme.line;
       context.fillRect(x, 4, 1, RULER - 4);
     }

@@ -2,7 +2,7 @@
 
 import { byId, fill, h, name } from "./dom";
 import { bytes, count, duration, moment, shortFunction, shortName } from "./format";
-import { Fixed, lanesOf, type Lane } from "./lanes";
+import { Fixed, lanesOf, REGIONS, type Lane } from "./lanes";
 import { RUNNING, STATES, Trace, WAITING } from "./model";
 import { LABELS, Painter, RULER, type Theme } from "./paint";
 import { clamped, panned, zoomed, type View } from "./scale";
@@ -15,7 +15,7 @@ export interface Selection {
   stretch?: readonly [number, number];
 }
 
-type Hit = { lane: Lane; time: number; row?: number; task?: number; range?: number; sample?: number; g?: number };
+type Hit = { lane: Lane; time: number; row?: number; task?: number; region?: number; range?: number; sample?: number; g?: number };
 
 /** A moment that is marked through all lanes, with a word. */
 export interface Mark {
@@ -51,7 +51,7 @@ export class Timeline {
   constructor(readonly trace: Trace) {
     this.view = { from: 0, to: trace.total };
     this.fixed = new Fixed(trace);
-    if (trace.tasks.n > 0 && this.fixed.tasks.reduce((n, tasks) => n + tasks.lines.length, 0) > 60) this.open.delete("tasks");
+    if (trace.tasks.n > 0 && this.fixed.tasks.reduce((n, { lines }) => lines.reduce((sum, { regions }) => sum + 1 + regions.length, n), 0) > 60) this.open.delete("tasks");
     const groups = trace.groups.filter((group) => group.kind === "program" && group.members.length > 1 && group.members.length <= 12);
     for (const group of groups.slice(0, 4)) this.open.add(`group${trace.groups.indexOf(group)}`);
     this.painter = new Painter(trace, this.canvas.getContext("2d")!, theme());
@@ -222,8 +222,8 @@ export class Timeline {
     this.arrows();
     this.stretch();
     context.restore();
-    painter.ruler();
-    for (const mark of this.marks) painter.moment(mark.time, mark.text);
+    painter.head();
+    painter.ruler(this.marks.map((mark) => painter.moment(mark.time, mark.text)).filter((taken) => taken !== null));
     context.fillStyle = colours.line;
     context.fillRect(LABELS - 1, 0, 1, height);
     context.fillStyle = colours.soft;
@@ -253,7 +253,7 @@ export class Timeline {
       x += 14;
     }
     const text = lane.kind === "goroutine" ? shortName(lane.label).replace(" Python thread ", " ") : lane.kind === "group" ? lane.called : lane.label;
-    context.fillText(this.painter.cut(text, room - x), x, y + (lane.kind === "counts" || lane.kind === "heap" ? 12 : lane.height / 2));
+    context.fillText(this.painter.cut(text, room - x), x, y + (lane.kind === "counts" || lane.kind === "heap" || lane.kind === "tasks" ? 12 : lane.height / 2));
     context.restore();
   }
 
@@ -345,11 +345,11 @@ export class Timeline {
     const lane = this.lanes.find((found) => at >= found.y && at < found.y + found.height);
     if (!lane) return null;
     if (x < LABELS) return { lane, time: this.view.from, ...(lane.kind === "goroutine" ? { g: lane.g } : {}) };
-    return this.inLane(lane, this.painter.time(x));
+    return this.inLane(lane, this.painter.time(x), lane.y + lane.height - at);
   }
 
-  /** What is in a lane at a time. */
-  private inLane(lane: Lane, time: number): Hit {
+  /** What is in a lane at a time, so far above its lower edge. */
+  private inLane(lane: Lane, time: number, above = lane.height): Hit {
     const { trace, painter } = this;
     const hit: Hit = { lane, time, ...(lane.kind === "goroutine" ? { g: lane.g } : {}) };
     const slack = (this.view.to - this.view.from) / Math.max(painter.width - LABELS, 1);
@@ -368,8 +368,11 @@ export class Timeline {
       const row = under(trace, trace.onProc.of(lane.at));
       if (row !== undefined) [hit.row, hit.g] = [row, trace.owner[row]!];
     } else if (lane.kind === "tasks") {
+      const line = lane.regions[lane.regions.length - Math.max(Math.ceil((above - 3) / REGIONS), 1)];
+      const region = line && under(trace.regions, line);
       const row = under(trace.tasks, lane.rows);
-      if (row !== undefined) hit.task = row;
+      if (region !== undefined) hit.region = region;
+      else if (row !== undefined) hit.task = row;
     } else if (lane.kind === "ranges") {
       const row = under(trace.ranges, lane.rows);
       if (row !== undefined) hit.range = row;
@@ -408,9 +411,21 @@ export class Timeline {
       }
       return lines;
     }
+    if (hit.region !== undefined) {
+      const g = trace.indexOf.get(trace.regions.number("goroutine", hit.region));
+      const lines = [`Region ${trace.regions.text("name", hit.region)}`, `${duration(trace.regions.end[hit.region]! - trace.regions.begin[hit.region]!)}${trace.regions.value("goes_on", hit.region) === true ? ", still going on" : ""}, in task ${trace.regions.text("task", hit.region)}`];
+      if (g !== undefined) lines.push(`On ${shortName(trace.name(g))}`);
+      return lines;
+    }
     if (hit.task !== undefined) {
       const id = trace.tasks.number("task", hit.task);
       const lines = [`Task ${id} ${trace.tasks.text("name", hit.task)}`, `${duration(trace.tasks.end[hit.task]! - trace.tasks.begin[hit.task]!)}${trace.tasks.value("goes_on", hit.task) === true ? ", still going on" : ""}`];
+      for (const line of hit.lane.kind === "tasks" ? hit.lane.regions : []) {
+        for (const region of line) {
+          if (trace.regions.begin[region]! > hit.time) break;
+          if (trace.regions.end[region]! >= hit.time && trace.regions.number("task", region) === id) lines.push(`In region ${trace.regions.text("name", region)}`);
+        }
+      }
       const near = ((this.view.to - this.view.from) / 200) * 1.5;
       for (let i = 0; i < trace.logs.rows && lines.length < 8; i++) {
         if (trace.logs.number("task", i) === id && Math.abs(trace.logTime[i]! - hit.time) < near) lines.push(`${trace.logs.text("category", i)}: ${trace.logs.text("message", i)}`);
@@ -495,6 +510,7 @@ export class Timeline {
       const [x, y] = this.at(event);
       const hit = this.hit(x, y);
       if (hit?.row !== undefined) this.around(this.trace.begin[hit.row]!, this.trace.end[hit.row]!);
+      else if (hit?.region !== undefined) this.around(this.trace.regions.begin[hit.region]!, this.trace.regions.end[hit.region]!);
       else if (hit?.task !== undefined) this.around(this.trace.tasks.begin[hit.task]!, this.trace.tasks.end[hit.task]!);
     });
     scroller.addEventListener("keydown", (event) => {
@@ -533,7 +549,10 @@ export class Timeline {
 
   private choose(hit: Hit): void {
     if (hit.task !== undefined) this.select({ task: hit.task });
-    else if (hit.range !== undefined) this.select({ stretch: [this.trace.ranges.begin[hit.range]!, this.trace.ranges.end[hit.range]!] });
+    else if (hit.region !== undefined) {
+      const g = this.trace.indexOf.get(this.trace.regions.number("goroutine", hit.region));
+      this.select({ ...(g !== undefined ? { g } : {}), stretch: [this.trace.regions.begin[hit.region]!, this.trace.regions.end[hit.region]!] });
+    } else if (hit.range !== undefined) this.select({ stretch: [this.trace.ranges.begin[hit.range]!, this.trace.ranges.end[hit.range]!] });
     else if (hit.g !== undefined) {
       const row = hit.row ?? (hit.sample === undefined ? -1 : this.trace.rowAt(hit.g, this.trace.sampleTime[hit.sample]!));
       this.select({ g: hit.g, ...(row >= 0 ? { row } : {}) });

@@ -308,14 +308,24 @@ def test_text_of_any_bytes_is_text(browser: Browser, hostile_trace: Path, tmp_pa
 
 
 def test_prints_a_summary(opened: Browser, tmp_path: Path) -> None:
-    """On paper there are what happened and the timeline, dark on white, and no buttons."""
+    """On paper there are what happened and the timeline, dark on white, and no buttons.
+
+    Nothing is wider than the paper, and the colours and the table say what they are.
+    """
     opened.call("page.emulate_media", color_scheme="dark")
     opened.call("page.emulate_media", media="print")
     assert min(pixels(opened, 2, 2, 1, 1)[0]) > 230
     assert len(opened.text("#story")) > 50
     assert opened.call("page.is_visible", "#lanes")
-    for selector in (".toolbar", ".tools", "#tabs", "#how", "text=Show it in the timeline"):
+    for selector in ("#search", "#fit", ".tools", "#tabs", "#how", "text=Show it in the timeline"):
         assert not opened.call("page.is_visible", selector), selector
+    assert opened.call("page.is_visible", ".legend")
+    caption = "getComputedStyle(document.querySelector('#tab-panel .grid'), '::before').content"
+    assert opened.evaluate(caption) == '"Goroutines by start function"'
+    paper = {"width": 703, "height": 1032}  # A4 within its margins, in pixels of CSS
+    opened.call("page.set_viewport_size", paper)
+    right = "document.querySelector('#tab-panel .grid-head').getBoundingClientRect().right"
+    assert opened.evaluate(right) <= paper["width"]
     pages = tmp_path / "report.pdf"
     opened.call("page.pdf", path=str(pages))
     assert pages.read_bytes().startswith(b"%PDF")

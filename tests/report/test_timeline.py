@@ -6,6 +6,7 @@ All tests of one trace share a page; each begins with the whole trace in view an
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 from collections import Counter
@@ -208,6 +209,38 @@ def test_threads_outside_go_say_so(page: Browser, tables: dict[str, dict[str, li
     assert "In region step" in told
 
 
+def test_tasks_have_their_regions_and_logs(
+    page: Browser, tables: dict[str, dict[str, list[Any]]]
+) -> None:
+    """A task's lane has its regions below it and its logs as marks; each says what it is."""
+    (task,) = (row for row in each(tables, "tasks") if row["end_ns"] - row["begin_ns"] > 80_000_000)
+    (region,) = (row for row in each(tables, "regions") if row["task"] == task["task"])
+    (log,) = (row for row in each(tables, "logs") if row["task"] == task["task"])
+    begin, end = task["begin_ns"] - begin_of(tables), task["end_ns"] - begin_of(tables)
+    go(page, f"#t={max(begin - 9_000_000, 0)}-{end + 9_000_000}")
+    job = lane(page, "job (9)")
+    middle = x_of(page, (begin + end) / 2)
+    told = hover(page, middle, job.top + 11)
+    assert f"Task {task['task']} job" in told
+    assert "In region step" in told
+    told = hover(page, middle, job.bottom - 8)
+    assert "Region step" in told
+    assert f"in task {task['task']}" in told
+    assert "slow-worker" in told
+    assert pixels(page, middle, job.bottom - 8, 1, 1) == [[0x8A, 0x63, 0xD2]]
+    # What has no region below it has nothing there.
+    assert pixels(page, x_of(page, end + 5_000_000), job.bottom - 8, 1, 1)[0] == [0xFF] * 3
+    # The log is a mark where it was made, which says its message.
+    x = x_of(page, log["time_ns"] - begin_of(tables))
+    assert [0xB3, 0x44, 0x1E] in pixels(page, x - 2, job.top + 2, 5, 5)
+    assert "stage: takes 0.12 s" in hover(page, x + 1, job.top + 11)
+    box = page.evaluate("document.getElementById('lanes').getBoundingClientRect().toJSON()")
+    page.call("page.mouse.click", box["left"] + middle, box["top"] + job.bottom - 8)
+    stretch = [region[key] - begin_of(tables) for key in ("begin_ns", "end_ns")]
+    assert place(page)["s"] == "-".join(map(str, stretch))
+    assert "slow-worker" in page.text("#details h3")
+
+
 def test_collections_and_pauses_are_bands(
     page: Browser, tables: dict[str, dict[str, list[Any]]]
 ) -> None:
@@ -348,6 +381,57 @@ def test_tables_sort_by_a_click(page: Browser) -> None:
         values = [0.0 if row[4] == "0 s" else ns(row[4]) for row in cells(page)]
         assert len(set(values)) > 2
         assert values == sorted(values, reverse=order == "descending")
+
+
+@pytest.mark.parametrize("tab", ["tasks", "regions"])
+def test_percentiles(page: Browser, tables: dict[str, dict[str, list[Any]]], tab: str) -> None:
+    """Tasks and regions have count, total, percentiles and longest by name, as the trace has."""
+    lengths: dict[str, list[int]] = {}
+    for row in each(tables, tab):
+        lengths.setdefault(row["name"], []).append(row["end_ns"] - row["begin_ns"])
+    page.call("page.click", f"#tab-{tab}")
+    rows = page.evaluate(
+        "[...document.querySelector('#tab-panel .grid').querySelectorAll('.grid-row')]"
+        ".map(row => [...row.children].map(cell => cell.innerText))"
+    )
+    assert [row[0] for row in rows] == sorted(lengths, key=lambda name: -max(lengths[name]))[:20]
+    for name, count, *times in rows:
+        values = sorted(lengths[name])
+        assert int(count) == len(values)
+        ranks = [math.ceil(share * len(values)) - 1 for share in (0.5, 0.9, 0.99, 1)]
+        wanted = [sum(values), *(values[rank] for rank in ranks)]
+        assert [ns(time) for time in times] == pytest.approx(wanted, rel=0.005)
+
+
+def test_histogram_of_scheduling_latency(
+    page: Browser, tables: dict[str, dict[str, list[Any]]]
+) -> None:
+    """Scheduling latency has a bar for each length of delay; together they are all delays."""
+    kinds = kinds_of(tables)
+    delays = [
+        row["end_ns"] - row["begin_ns"]
+        for row in each(tables, "goroutine_states")
+        if row["state"] == "Runnable" and kinds[row["goroutine"]] not in ("runtime", "recorder")
+    ]
+    page.call("page.click", "#tab-latency")
+    titles = page.evaluate("[...document.querySelectorAll('.hist-bar')].map(bar => bar.title)")
+    found = {}
+    for title in titles:
+        low, high, count = re.fullmatch(r"(.+) to (.+): (.+)", title).groups()  # type: ignore[union-attr]
+        found[ns(low), ns(high)] = int("".join(filter(str.isdigit, count)))
+    assert sum(found.values()) == len(delays) > 10
+    for (low, high), count in found.items():
+        assert count == sum(low <= delay < high for delay in delays)
+    # What is drawn is as high as there are many, and is told to who does not see it.
+    heights = page.evaluate(
+        "[...document.querySelectorAll('.hist-bar i')].map(i => i.offsetHeight)"
+    )
+    most = max(found.values())
+    assert heights == pytest.approx(
+        [max(count / most * 56, 2 if count else 0) for count in found.values()], abs=1
+    )
+    label = page.evaluate("document.querySelector('.hist').ariaLabel")
+    assert all(f"{count}" in label.replace("\u202f", "") for count in found.values() if count)
 
 
 def test_tables_filter_by_words(page: Browser) -> None:

@@ -279,6 +279,26 @@ def test_only_what_is_needed(recorded: dict[str, Path]) -> None:
         assert count("tasks") == 1
 
 
+def test_many_files(recorded: dict[str, Path], capsys: Any) -> None:
+    """One statement over several files has the rows of each, told apart by the file column."""
+    names = ("http_server", "idle", "mutex")
+    statement = (
+        "SELECT file, s.path, g.name, count(*) AS n FROM goroutines AS g JOIN snapshots AS s "
+        "USING (file) GROUP BY file, g.name ORDER BY file, g.name"
+    )
+    files = [str(recorded[name]) for name in names]
+    assert main(["sql", *files, statement, "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    alone = [query(recorded[name], statement) for name in names]
+    assert found == [{**row, "file": i} for i, rows in enumerate(alone, 1) for row in rows]
+    assert {(row["file"], row["path"]) for row in found} == set(enumerate(files, 1))
+    # A view keeps them apart as well.
+    tasks = query([recorded[name] for name in names], "SELECT file, name, count FROM task_latency")
+    assert [row for row in tasks if row["name"] == "whole"] == [
+        {"file": i, "name": "whole", "count": 1} for i in (1, 2, 3)
+    ]
+
+
 def test_skipped(recorded: dict[str, Path], tmp_path: Path, capsys: Any) -> None:
     """Files that cannot be read are told and skipped; of a broken one the beginning is there."""
     cut = tmp_path / "cut.trace"
