@@ -9,7 +9,7 @@ import pytest
 import flightrec
 from tests.trace.conftest import maker
 
-__all__ = ["maker"]
+__all__ = ["maker", "record_workload"]
 
 #: Every bundled workload, as ``runtime.workloads()`` has it.
 WORKLOADS = ("gc_churn", "http_server", "idle", "mutex", "pingpong", "syscalls")
@@ -22,12 +22,16 @@ def recorded(
     """A snapshot of each bundled workload, with a task, a region and a log from Python."""
     folder = tmp_path_factory.mktemp("recorded")
     assert runtime.workloads() == WORKLOADS
-    found = {}
-    for name in WORKLOADS:
-        file = found[name] = folder / f"{name}.trace"
-        with flightrec.FlightRecorder(runtime, max_bytes=512 << 10) as recorder:
-            with runtime.task("whole") as task, runtime.region("body"):
-                task.log("stage", "begins")
-                runtime.run(name, duration=0.02)
-            recorder.write_to(file)
+    found = {name: folder / f"{name}.trace" for name in WORKLOADS}
+    for name, file in found.items():
+        record_workload(runtime, name, file, duration=0.02)
     return found
+
+
+def record_workload(runtime: flightrec.GoRuntime, name: str, file: Path, duration: float) -> None:
+    """Write a snapshot of a bundled workload that runs for so many seconds."""
+    with flightrec.FlightRecorder(runtime, max_bytes=512 << 10) as recorder:
+        with runtime.task("whole") as task, runtime.region("body"):
+            task.log("stage", "begins")
+            runtime.run(name, duration=duration)
+        recorder.write_to(file)

@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 
 import pytest
 
+import flightrec
 from flightrec.trace import GoState, Summary, read, summarize
 from flightrec.trace.summary.model import GC_ASSIST
 from tests.helpers import ROOT
@@ -200,6 +201,22 @@ def test_there_are_twenty() -> None:
     found = questions()
     assert [question.number for question in found] == list(range(1, 21))
     assert {question.workload for question in found} == set(WORKLOADS)
+
+
+def test_results_are_of_todays_code(runtime: flightrec.GoRuntime) -> None:
+    """What the page's results name of flightrec's own code is there (``tools/questions.py``)."""
+    text = PAGE.read_text("utf-8")
+    library = runtime.path.read_bytes()
+    names = set(re.findall(r"(flightrec/gobridge[\w./()*]*\w)(?![\w…])", text))
+    assert len(names) > 5
+    # In the library every function's whole name is there, and ends in NUL.
+    assert [one for one in names if f"{one}\0".encode() not in library] == []
+    places = set(re.findall(r"(flightrec/gobridge\S+) \(flightrec/gobridge(/\S+):(\d+)\)", text))
+    assert len(places) > 2
+    for function, file, line in places:
+        source = (ROOT / "gobridge" / file[1:]).read_text("utf-8").splitlines()[: int(line)]
+        around = [found for found in map(re.compile(r"func (\w+)\(").match, source) if found]
+        assert around[-1][1] == function.rpartition("/")[2].split(".")[1], (function, file, line)
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda q: str(q.number))
