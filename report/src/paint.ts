@@ -472,7 +472,7 @@ export class Painter {
       const end = x + 8 + context.measureText(text).width;
       if (taken.some(([from, to]) => x < to && end > from)) continue;
       context.fillStyle = theme.soft;
-      context.fillText(text, x + 4, RULER / 2);
+      if (end - 4 <= this.width) context.fillText(text, x + 4, RULER / 2);
       context.fillStyle = theme.line;
       context.fillRect(x, 4, 1, RULER - 4);
     }

@@ -162,7 +162,7 @@ export function questions(trace: Trace, timeline: Timeline): Question[] {
       go: (row) => toState(row.longest),
       columns: [{ title: "start function", text: (row) => row.name, width: "minmax(200px, 1fr)" }, ...percentiles<Counted>(largest(rows))],
     });
-    return all.length > 0 ? h("div", { class: "with-hist" }, bars(all, "Delays before running, by length"), table) : table;
+    return all.length > 0 ? h("div", { class: "with-hist" }, h("p", { class: "soft" }, "How long the program’s goroutines were ready before they ran, each bar from its length to the next one’s"), bars(all, "Delays before running, by length"), table) : table;
   };
   const cycles = (): HTMLElement => {
     const { ranges } = trace;
