@@ -86,6 +86,18 @@ def test_opened(recorder: flightrec.FlightRecorder) -> None:
     assert opened() == []
 
 
+def test_forgotten(runtime: flightrec.GoRuntime) -> None:
+    """Stages that have ended are not kept: their runtime asks them no more what is open."""
+    others = runtime._annotations.opened._others
+    before = len(others)
+    stages = Stages(runtime._annotations)
+    for task in ("one", "two"):
+        stages.next("a", runtime.now_ns(), task)
+        assert len(others) == before + 1
+    stages.end()
+    assert len(others) == before
+
+
 @pytest.mark.parametrize("entered", [False, True])
 def test_interrupted(
     recorder: flightrec.FlightRecorder,

@@ -29,11 +29,15 @@ class Opened:
 
     def __init__(self) -> None:
         self._entries: dict[int, Entry] = {}
-        self._others: list[Callable[[], list[Entry]]] = []
+        self._others: dict[Callable[[], list[Entry]], None] = {}
 
     def also(self, others: Callable[[], list[Entry]]) -> None:
-        """Ask somebody else too, who notes by himself what is open."""
-        self._others.append(others)
+        """Ask somebody else too, who notes by himself what is open; once is enough."""
+        self._others[others] = None
+
+    def no_longer(self, others: Callable[[], list[Entry]]) -> None:
+        """Do not ask any more, if it was asked."""
+        self._others.pop(others, None)
 
     def add(self, number: int, kind: Literal["task", "region"], name: str, parent: int) -> None:
         """Add one, unless it is there or there are too many."""
@@ -50,7 +54,7 @@ class Opened:
         """Return them as JSON has it; ``start_ns`` is on the trace clock (on Linux)."""
         names = {thread.ident: thread.name for thread in known_threads()}
         entries = list(self._entries.values())
-        for others in self._others:
+        for others in list(self._others):
             entries += others()
         return [
             {

@@ -45,7 +45,6 @@ class Stages:
         self._region = ""
         self._since_ns = 0
         self._in_go = False  # whether a region may be open there
-        annotations.opened.also(self._opened)
 
     def next(self, region: str, at_ns: int, task: str | None = None) -> None:
         """Begin a region; the one before ends, and with a task's name the task before it too.
@@ -57,6 +56,7 @@ class Stages:
         annotations = self._annotations
         if task is not None:
             self._leave()
+            annotations.opened.also(self._opened)
             self._task = Task(annotations, task, None, begins=False).__enter__()
             self._task_since_ns = at_ns
             self._nests = nests(sys._getframe(1))
@@ -92,6 +92,7 @@ class Stages:
         """End the region and the task. A second call does nothing."""
         self._leave()
         self.end_region()
+        self._annotations.opened.no_longer(self._opened)
 
     def _leave(self) -> None:
         """End the task in Python; the next call ends it in Go."""

@@ -6,6 +6,8 @@ import re
 from pathlib import Path
 from typing import Final
 
+from flightrec.pytest_plugin.plugin import GITIGNORE
+
 __all__ = ["make_folder", "slug"]
 
 #: Of a test's name so many characters are in its folder's name.
@@ -55,5 +57,4 @@ def _make_parent(parent: Path) -> None:
     if parent.is_dir():
         return
     parent.mkdir(parents=True, exist_ok=True)
-    # Traces hold names and log messages of a program, and are large: not for a repository.
-    (parent / ".gitignore").write_text("*\n", encoding="utf-8")
+    (parent / ".gitignore").write_text(GITIGNORE, encoding="utf-8")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
-from flightrec.pytest_plugin.plugin import MODES
+from flightrec.pytest_plugin.plugin import MODES, results_folder
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,10 +68,9 @@ def read_options(config: pytest.Config) -> Options:
             "be loaded in a process"
         )
     base = config.inipath.parent if config.inipath is not None else config.rootpath
-    folder = config.rootpath / (_given(config, "dir") or "flightrec-results")
     return Options(
         mode=mode or None,
-        folder=folder,
+        folder=results_folder(config),
         max_bytes=_read(config, "max_bytes", _size, 10 << 20),
         min_age=_read(config, "min_age", _seconds, 10.0),
         hang=_read(config, "hang", _seconds, None),

@@ -7,6 +7,7 @@ once a test of the run uses the plugin, or an option of it is given.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
@@ -20,12 +21,14 @@ if TYPE_CHECKING:
     from flightrec.pytest_plugin.session import Session
 
 __all__ = [
+    "GITIGNORE",
     "LIMITS",
     "MODES",
     "flight_recorder",
     "go_program",
     "go_program_factory",
     "go_runtime",
+    "results_folder",
 ]
 
 MODES: Final = ("off", "on", "retain-on-failure")
@@ -38,6 +41,10 @@ _SETTINGS: Final = (
     ("library", "", "the Go library to load, from flightrec build"),
     ("package", "", "the Go package to build and load: ./cmd/server"),
 )
+
+#: What ``.gitignore`` says in a folder of results. Traces hold names and log messages of a program,
+#: and are large: not for a repository.
+GITIGNORE: Final = "*\n"
 
 LIMITS: Final = (
     "go_limits(max_pause, max_scheduling_delay, max_goroutines, no_leak): fail the test if the Go "
@@ -74,6 +81,9 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; with an option of the plugin, the hooks around tests."""
     for marker in (LIMITS, _HANG):
         config.addinivalue_line("markers", marker)
+    results = results_folder(config)
+    if _is_ours(results):  # with many results, looking for tests there would take seconds
+        config.addinivalue_line("norecursedirs", _pattern(results))
     names = ["flightrec", *(f"flightrec_{name}" for name, _, _ in _SETTINGS)]
     if any(config.getoption(name, None) or config.getini(name) for name in names):
         _session(config)
@@ -86,6 +96,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         name in _FIXTURES for item in items for name in getattr(item, "fixturenames", ())
     ):
         _session(config).prepare(marked)
+
+
+def results_folder(config: pytest.Config) -> Path:
+    """Return the folder in which tests have theirs."""
+    name = config.getoption("flightrec_dir") or str(config.getini("flightrec_dir")).strip()
+    return config.rootpath / (name or "flightrec-results")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether the plugin has made a folder; another may have tests in it as well."""
+    try:
+        return (folder / ".gitignore").read_text(encoding="utf-8") == GITIGNORE
+    except (OSError, ValueError):
+        return False
+
+
+def _pattern(path: Path) -> str:
+    """Return what matches this path only, where pytest expects a pattern."""
+    return re.sub(r"([*?[])", r"[\1]", os.path.normpath(path))
 
 
 def _session(config: pytest.Config) -> Session:

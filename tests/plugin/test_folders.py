@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -55,3 +56,18 @@ def test_odd_ids(project: Project) -> None:
     )
     project.run("-q").assert_outcomes(failed=6)
     assert len(list(project.traces())) == len(project.folders()) == 6
+
+
+@pytest.mark.parametrize("name", ["flightrec-results", "kept/of [a]*"])
+def test_results_are_not_collected(pytester: pytest.Pytester, name: str) -> None:
+    """pytest looks for no tests among the results, but in a folder that has both it does."""
+    make_folder(pytester.path / name, "a.py::b", rerun=0, worker=None)
+    tests = pytester.path / "tests"
+    tests.mkdir()
+    for folder in (pytester.path / name, tests):
+        (folder / f"test_in_{folder.name[0]}.py").write_text("def test_it():\n    pass\n")
+    option = () if name == "flightrec-results" else (f"--flightrec-dir={name}",)
+    for options in (option, ("--flightrec-dir=tests", f"--ignore={name}")):
+        done = pytester.runpytest_inprocess("--collect-only", "-q", *options)
+        assert done.outlines[0] == "tests/test_in_t.py::test_it"
+        assert done.parseoutcomes()["test"] == 1
