@@ -1,7 +1,9 @@
 """What the pytest plugin costs a suite of trivial tests: ``python -m bench.plugin``.
 
 Two suites: one whose tests have nothing to do with Go, and one that has loaded Go in every run, so
-that the difference is what recording costs. The runs alternate.
+that the difference is what recording costs. The runs alternate. First: what importing the plugin
+costs each run of pytest. Last: what the calls into Go cost that a test makes, in a loop that does
+nothing else, and with other work between them, as in pytest.
 """
 
 from __future__ import annotations
@@ -31,12 +33,76 @@ _OPTIONS = {
 }
 
 
-def _run(folder: Path, options: tuple[str, ...]) -> float:
-    """Run the suite; return how long that took, the interpreter's start included, in seconds."""
-    # With compiled modules, as any second run has them, whatever this environment wants.
+_IMPORT = """\
+import time
+import pytest
+began = time.perf_counter()
+import flightrec.pytest_plugin.plugin
+print(time.perf_counter() - began)
+"""
+
+_CALLS = """\
+import statistics
+from time import perf_counter_ns
+
+import flightrec
+from flightrec.annotate.stages import Stages
+
+runtime = flightrec.load()
+stages = Stages(runtime._annotations)
+calls = {
+    "nothing": lambda: runtime._annotations.end_task(0),
+    "the next region": lambda: stages.next("call", 0),
+    "the next task and its region": lambda: stages.next("set-up", 0, "test_it.py::test_it[1]"),
+}
+
+def work():
+    compile("def f(a):\\n    return [a * x for x in range(9)]\\n" * 5, "other", "exec")
+
+def took(call, before):
+    times = []
+    for _ in range(1500):
+        before()
+        began = perf_counter_ns()
+        call()
+        times.append(perf_counter_ns() - began)
+    return statistics.median(times) / 1e3
+
+with flightrec.FlightRecorder(runtime):
+    stages.next("set-up", 0, "the first task")
+    for name, call in calls.items():
+        times = [took(call, before) for before in (lambda: None, work)]
+        print("  {}: {:.1f} µs, between other work {:.1f} µs".format(name, *times))
+    stages.end()
+"""
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """Return one with compiled modules, as any second run has them, whatever this one wants."""
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     env["PYTHONPYCACHEPREFIX"] = str(folder / "compiled")
     env["PYTHONPATH"] = str(Path(__file__).parents[1])
+    return env
+
+
+def _import(rounds: int) -> None:
+    """Print how long it takes to import what pytest imports of the plugin."""
+    with tempfile.TemporaryDirectory() as name:
+        command = [sys.executable, "-c", _IMPORT]
+        env = _environment(Path(name))
+        times = [
+            float(subprocess.run(command, env=env, capture_output=True, check=True).stdout)
+            for _ in range(1 + rounds)
+        ][1:]
+    print(
+        f"importing the plugin, {rounds} rounds: {1e3 * statistics.median(times):.2f} ms "
+        f"(fastest {1e3 * min(times):.2f}, slowest {1e3 * max(times):.2f})"
+    )
+
+
+def _run(folder: Path, options: tuple[str, ...]) -> float:
+    """Run the suite; return how long that took, the interpreter's start included, in seconds."""
+    env = _environment(folder)
     began = time.perf_counter()
     subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *options],
@@ -54,6 +120,7 @@ def main() -> None:
     parser.add_argument("--tests", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=15)
     args = parser.parse_args()
+    _import(args.rounds)
     for suite, begin in _SUITES.items():
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
@@ -62,6 +129,9 @@ def main() -> None:
             (folder / "pytest.ini").write_text("[pytest]\n", encoding="utf-8")
             print(f"{args.tests} empty tests, {suite}, {args.rounds} rounds")
             _compare(folder, args.rounds)
+    print("a call into Go that begins")
+    sys.stdout.flush()
+    subprocess.run([sys.executable, "-c", _CALLS], check=True)
 
 
 def _compare(folder: Path, rounds: int) -> None:

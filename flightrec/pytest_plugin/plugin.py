@@ -92,10 +92,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Register the hooks around tests if one of them uses the plugin; read the markers."""
     marked = [item for item in items if any(map(item.get_closest_marker, _MARKERS))]
-    if marked or any(
-        name in _FIXTURES for item in items for name in getattr(item, "fixturenames", ())
-    ):
-        _session(config).prepare(marked)
+    used = {name for item in items for name in getattr(item, "fixturenames", ())}
+    if marked or not used.isdisjoint(_FIXTURES):
+        session = _session(config)
+        session.prepare(marked)
+        if "go_runtime" in used and session.options.keeps_failures:
+            session.records_loaded = True  # the fixture may be the tests' own
 
 
 def results_folder(config: pytest.Config) -> Path:

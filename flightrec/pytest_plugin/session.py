@@ -50,6 +50,8 @@ class Session:
         self._pid = os.getpid()
         self._worker = os.environ.get("PYTEST_XDIST_WORKER")
         self._keeps_all = options.mode == "on"
+        #: Whether a runtime is recorded that no fixture of the plugin has loaded.
+        self.records_loaded = options.records_all
         #: Whether a test can count as hanging.
         self.may_hang = options.keeps_failures and options.hang is not None
 
@@ -266,7 +268,7 @@ class Session:
         attempt.phase = phase
         if self._stages is not None:
             self._show(attempt, self._stages)
-        elif self.options.records_all:
+        elif self.records_loaded:
             self._record_loaded()
 
     def _show(self, attempt: Attempt, stages: Stages) -> None:

@@ -60,7 +60,7 @@ def test_odd_ids(project: Project) -> None:
 
 @pytest.mark.parametrize("name", ["flightrec-results", "kept/of [a]*"])
 def test_results_are_not_collected(pytester: pytest.Pytester, name: str) -> None:
-    """pytest looks for no tests among the results, but in a folder that has both it does."""
+    """No tests are looked for among the results, but in a folder that has both they are."""
     make_folder(pytester.path / name, "a.py::b", rerun=0, worker=None)
     tests = pytester.path / "tests"
     tests.mkdir()

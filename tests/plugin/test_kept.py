@@ -193,6 +193,54 @@ def test_records_what_tests_load(project: Project) -> None:
     assert [log.message for log in _logs(project, "test_fails")] == ["m"]
 
 
+def test_own_go_runtime(project: Project) -> None:
+    """A fixture go_runtime of the tests' own is recorded as the plugin's is."""
+    project.write(
+        """
+        import pytest
+        import flightrec
+
+        @pytest.fixture(scope="session")
+        def go_runtime():
+            return flightrec.load()
+
+        def test_fails(go_runtime):
+            go_runtime.log("c", "m")
+            assert 0
+        """
+    )
+    project.run().assert_outcomes(failed=1)
+    assert [log.message for log in _logs(project, "test_fails")] == ["m"]
+
+
+def test_clock_of_a_test(project: Project) -> None:
+    """A test that replaces the time module's clocks is recorded, judged and watched as any."""
+    project.write(
+        """
+        import pathlib
+        import time
+        import pytest
+
+        @pytest.fixture
+        def stopped(go_runtime, monkeypatch):
+            for name in ("time", "time_ns", "monotonic", "monotonic_ns", "perf_counter"):
+                monkeypatch.setattr(time, name, lambda: 7)
+
+        @pytest.mark.go_limits(max_goroutines=2)
+        def test_many(go_runtime, stopped):
+            go_runtime.run("idle", goroutines=4, duration=0.01)
+
+        @pytest.mark.go_hang(0.1)
+        def test_hangs(go_runtime, stopped):
+            while not list(pathlib.Path("flightrec-results").glob("*test_hangs*/hang.txt")):
+                time.sleep(0.01)
+        """
+    )
+    done = project.run()
+    done.assert_outcomes(passed=1, failed=1)
+    done.stdout.fnmatch_lines(["there were * goroutines at *", "The last [0-9]* s of the Go *"])
+
+
 def _logs(project: Project, test: str) -> list[trace.Log]:
     with trace.read(project.folder(test) / "call.trace") as events:
         return [e for e in events if isinstance(e, trace.Log) and e.category == "c"]
