@@ -301,6 +301,7 @@ class GoProgram:
         """
         from flightrec.newfile import new_file
 
+        __tracebackhide__ = True
         with new_file(self._dump) as file:
             self.ask_window(file, reason="dump()")
         return self._dump
@@ -314,8 +315,15 @@ class GoProgram:
         """
         from flightrec.control.client import ask, find
 
+        __tracebackhide__ = True
+        if not self.running:
+            raise self._error(f"{self.name} {self._state()}: its window until then is its snapshot")
+        try:
+            recorder = find(self.pid)
+        except FlightRecorderError:
+            raise self._error(f"{self.name} does not record yet, or not any more") from None
         request = {"do": "dump", "reason": reason}
-        facts: dict[str, Any] = ask(find(self.pid), request, timeout=_ANSWER, file=file)["metadata"]
+        facts: dict[str, Any] = ask(recorder, request, timeout=_ANSWER, file=file)["metadata"]
         return facts
 
     def window(self) -> Window:

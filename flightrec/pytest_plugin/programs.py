@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from flightrec.errors import ToolchainError
 from flightrec.pytest_plugin.golibrary import built_library
 from flightrec.pytest_plugin.program import GoProgram, ProgramError, is_answered
 
@@ -103,14 +104,17 @@ class ProgramStarter:
         """
         __tracebackhide__ = True
         port = ("localhost", ready_port) if isinstance(ready_port, int) else ready_port
-        library = built_library(
-            os.fspath(package),
-            self._options.package_folder,
-            self._shared,
-            tags=tuple(tags),
-            race=race,
-            instrument=tuple(instrument),
-        )
+        try:
+            library = built_library(
+                os.fspath(package),
+                self._options.package_folder,
+                self._shared,
+                tags=tuple(tags),
+                race=race,
+                instrument=tuple(instrument),
+            )
+        except ToolchainError as exc:
+            raise exc.with_traceback(None) from None  # how it is built is not the test's matter
         name = library.name.partition(".")[0].removeprefix("lib")
         if port is not None and is_answered(*port):
             raise ProgramError(

@@ -182,7 +182,7 @@ def test_ready_port(program: Project) -> None:
 
 
 def test_bad_ends(program: Project, judge: Judge) -> None:
-    """A program that crashes meanwhile or ignores SIGTERM is an error, and leaves its window."""
+    """What goes wrong with a program is said once, in the test's own terms; its window is kept."""
     write(
         program,
         """
@@ -200,16 +200,28 @@ def test_bad_ends(program: Project, judge: Judge) -> None:
         def test_deaf(go_program):
             program = go_program("answers.so", "deaf", ready_line=READY)
             program.stop(timeout=0.5)
+
+        def test_dump_is_late(go_program):
+            program = go_program("answers.so", "well", ready_line=READY)
+            program.stop()
+            program.dump()
+
+        def test_no_such_package(go_program):
+            go_program("./nothing")
         """,
     )
     done = program.run("--tb=short")
-    done.assert_outcomes(passed=2, failed=1, errors=1)
+    done.assert_outcomes(passed=2, failed=3, errors=1)
     done.stdout.fnmatch_lines(
         [
             "answers ended with status 2 during the test: panic: it was asked to*",
             "E *answers did not end within 0.5 s of SIGTERM, and was killed*",
+            "E *answers ended with status 0: its window until then is its snapshot*",
+            "E *ToolchainError: there is no folder *nothing",
         ]
     )
+    done.stdout.no_fnmatch_line("During handling of*")
+    done.stdout.no_fnmatch_line("*flightrec/pytest_plugin/*.py:*")
     judge.check(program.folder("test_crashes") / "teardown-answers.trace")
     judge.check(program.folder("test_deaf") / "call-answers.trace")
 
