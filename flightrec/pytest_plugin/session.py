@@ -47,6 +47,7 @@ class Session:
         self.interrupts = Interrupts(self.keep)
         self._hangs = HangWatch(self._keep_hanging)
         self._last = True  # whether the test that runs is
+        self._interrupted: list[str] = []  # what to tell of the test that was
         self._pid = os.getpid()
         self._worker = os.environ.get("PYTEST_XDIST_WORKER")
         self._keeps_all = options.mode == "on"
@@ -232,8 +233,15 @@ class Session:
 
     def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep the window of a test that Ctrl-C or pytest.exit interrupts; it has no report."""
-        self.keep("interrupt", f"interrupted by {excinfo.typename}")
+        self._interrupted = self.keep("interrupt", f"interrupted by {excinfo.typename}")
         self._end()
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """Say where that is."""
+        if self._interrupted:
+            terminalreporter.section("flightrec")
+            for text in self._interrupted:
+                terminalreporter.write_line(text)
 
     def pytest_internalerror(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         """Keep the window of a test that takes pytest itself with it."""

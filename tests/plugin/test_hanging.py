@@ -129,7 +129,11 @@ def test_signals(project: Project, judge: Judge, number: signal.Signals) -> None
     )
     status = _run_and_signal(project, number)
     assert status == (2 if number == signal.SIGINT else -signal.SIGTERM)
-    judge.check(project.folder("test_hangs") / "interrupt.trace")
+    path = project.folder("test_hangs") / "interrupt.trace"
+    judge.check(path)
+    if number == signal.SIGINT:
+        output = (project.pytester.path / "output").read_text(encoding="utf-8")
+        assert f"s of the Go runtime: {path}\n" in output
 
 
 def test_signal_outside_of_python(project: Project) -> None:
