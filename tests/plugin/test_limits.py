@@ -91,6 +91,32 @@ def test_leaks(project: Project) -> None:
     assert (project.folder("test_leaky") / "teardown.trace").exists()
 
 
+def test_leaks_on_other_threads(project: Project) -> None:
+    """What a test creates on another thread is its own inside a region, in the test's context."""
+    project.write(
+        """
+        import contextvars
+        import threading
+        import pytest
+
+        def start(go_runtime):
+            with go_runtime.region("starts"):
+                go_runtime.start("idle", goroutines=4, duration=60)
+
+        @pytest.mark.go_limits(no_leak=True)
+        @pytest.mark.parametrize("inherits", [False, True])
+        def test_it(go_runtime, inherits):
+            run = contextvars.copy_context() if inherits else contextvars.Context()
+            thread = threading.Thread(target=run.run, args=(start, go_runtime))
+            thread.start()
+            thread.join()
+        """
+    )
+    done = project.run()
+    done.assert_outcomes(passed=2, errors=1)
+    done.stdout.fnmatch_lines(["*ERROR at teardown of test_it?True?*", "* were left behind:"])
+
+
 def test_window_too_short(project: Project) -> None:
     """A limit fails where the window does not reach back to the test's begin."""
     project.write(
