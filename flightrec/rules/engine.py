@@ -286,7 +286,7 @@ class RuleEngine:
         self.close()
 
     def _was_read(self) -> None:
-        """Take the first reading of a set of rules at once: it may be about work that ends soon."""
+        """Use the first reading of a set of rules at once: what they wait for may end soon."""
         if self._told.is_set():
             return
         now, stats = time.monotonic(), self._recorder.stats()
@@ -295,17 +295,12 @@ class RuleEngine:
             if reader is None:
                 return
             if self._told_of is self._runners:
-                self._take(reader, now, stats)
+                self._measures.fill("go", reader.latest)
+                self._measures.fill("recorder", _as_values(now, stats))
+                self._moment = self._measures.moment(now, reader.stall)
                 self._told.set()
             elif reader.error is None:  # they were changed meanwhile
                 reader.ask()
-
-    def _take(self, reader: Reader[Values], now: float, stats: RecorderStats) -> Moment:
-        """Take what was read last. With the lock held."""
-        self._measures.take("go", reader.latest)
-        self._measures.take("recorder", _as_values(now, stats))
-        self._moment = self._measures.moment(now, reader.stall)
-        return self._moment
 
     def _read_metrics(self) -> Any:
         if not self._told.is_set():
@@ -349,7 +344,10 @@ class RuleEngine:
         if reader is None:
             return
         with self._changed:
-            moment, measures = self._take(reader, now, stats), self._measures
+            measures = self._measures
+            measures.take("go", reader.latest)
+            measures.take("recorder", _as_values(now, stats))
+            self._moment = moment = measures.moment(now, reader.stall)
             runners = self._runners
             dimensions = {
                 str(m): measures.dimension(m) for r in runners for m in r.rule.condition.measures

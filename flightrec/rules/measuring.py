@@ -62,6 +62,16 @@ class Measures:
                 else:
                     self._values[measure] = value * series.scale
 
+    def fill(self, source: str, reading: Reading[Any] | None) -> None:
+        """Take from a reading what has no value yet and needs no interval; none begins with it."""
+        if reading is None:
+            return
+        for measure, series in self._series.items():
+            if series.source == source and measure not in self._values:
+                value = _value(measure, series, reading, None)
+                if value is not None:
+                    self._values[measure] = value * series.scale
+
     def moment(self, now: float, stall: float) -> Moment:
         """Return what is known now."""
         found, unknown = {}, set()

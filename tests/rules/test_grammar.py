@@ -59,9 +59,11 @@ def _several(inner: st.SearchStrategy[Condition]) -> st.SearchStrategy[Condition
 
 
 STATES = st.recursive(
-    COMPARISONS, lambda inner: st.one_of(_several(inner), st.builds(For, inner, TIMES))
+    COMPARISONS,
+    lambda inner: st.one_of(_several(inner), st.builds(For, inner, TIMES)),
+    max_leaves=10,
 )
-CONDITIONS = st.recursive(st.one_of(STATES, EVENTS), _several)
+CONDITIONS = st.recursive(st.one_of(STATES, EVENTS), _several, max_leaves=10)
 
 
 @settings(max_examples=200)
