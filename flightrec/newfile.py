@@ -62,9 +62,11 @@ def new_file(target: Path, *, durable: bool = False, keep: bool = True) -> Itera
                 temporary.unlink()
         if durable and keep:
             _sync_folder(target.parent)
-    except BaseException:
+    except BaseException as exc:
         with contextlib.suppress(OSError):
             temporary.unlink()
+        if isinstance(exc, OSError) and exc.filename == os.fspath(temporary):
+            exc.filename = os.fspath(target)  # the name that the caller knows
         raise
 
 

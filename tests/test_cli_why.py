@@ -35,6 +35,16 @@ def test_picks_what_stands_out(snapshot: Path, capsys: pytest.CaptureFixture[str
     assert "(median of 8 others" in out
 
 
+def test_several(snapshot: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Several traces are explained one after the other, and the worst exit code counts."""
+    text = tmp_path / "text"
+    text.write_text("no trace")
+    assert main(["why", str(text), str(snapshot)]) == 1
+    told = capsys.readouterr()
+    assert f"flightrec: {text}: not a valid trace" in told.err
+    assert told.out.startswith(f"{text}:\n\n{snapshot}:\nTask ")
+
+
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_width(
     columns: int,

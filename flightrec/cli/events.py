@@ -71,7 +71,7 @@ def configure(subparsers: Subparsers) -> None:
         "then the event as `go tool trace -d=parsed` prints it. Exit code 1 if the trace is not "
         "valid, after the events before.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument(
         "--kind",
         action="append",

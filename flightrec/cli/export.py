@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ _ENDINGS = {
     "csv": ".csv",
     "parquet": ".parquet",
 }
+# What can go to standard output.
+_STREAMED = ("perfetto", "jsonl")
 
 
 def configure(subparsers: Subparsers) -> None:
@@ -34,14 +37,14 @@ def configure(subparsers: Subparsers) -> None:
         "CSV and Parquet a folder with a file for each table (Parquet needs pyarrow). Exit code 1 "
         "if the trace is not valid; everything before the broken place is still written.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument("--format", choices=tuple(_ENDINGS), required=True, help="which format")
     parser.add_argument(
         "-o",
         "--output",
         metavar="PATH",
         help="where to write it; default: the trace's name with another ending. A file whose name "
-        "ends in .gz is compressed",
+        "ends in .gz is compressed; - is standard output (perfetto, jsonl)",
     )
     parser.add_argument(
         "--events",
@@ -54,13 +57,21 @@ def configure(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file or folder."""
     from flightrec.cli.tracefile import without_collector
+    from flightrec.errors import TraceFormatError
 
+    if args.output == "-" and args.format not in _STREAMED:
+        raise UsageError(f"{args.format} cannot go to standard output; name a path with -o")
     output = args.output or str(Path(args.file).with_suffix(_ENDINGS[args.format]))
     if Path(output).exists() and Path(args.file).exists() and Path(output).samefile(args.file):
         raise UsageError(f"{output} is the trace itself; give another name with -o")
-    with without_collector():
-        error = _write_sqlite(args, output) if args.format == "sqlite" else _write(args, output)
-    print(f"{output}: written", file=sys.stderr)
+    try:
+        with without_collector():
+            error = _write_sqlite(args, output) if args.format == "sqlite" else _write(args, output)
+    except TraceFormatError as exc:  # no trace at all
+        print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)
+        return 1
+    if output != "-":
+        print(f"{output}: written", file=sys.stderr)
     if error is not None:
         print(f"flightrec: {args.file}: not a valid trace: {error}", file=sys.stderr)
         return 1
@@ -78,8 +89,10 @@ def _write(args: argparse.Namespace, output: str) -> Exception | None:
     perfetto = args.format == "perfetto"
     tables = PERFETTO_TABLES if perfetto else (*USUAL, "events") if args.events else USUAL
     reader = read_tables(args.file, tables, strict=False)
-    if args.format in ("perfetto", "jsonl"):
-        with whole_file(output) as file:
+    if args.format in _STREAMED:
+        with (
+            contextlib.nullcontext(sys.stdout.buffer) if output == "-" else whole_file(output)
+        ) as file:
             (write_perfetto if perfetto else write_jsonl)(reader, file)
     else:
         with whole_folder(output) as folder:

@@ -36,7 +36,7 @@ def configure(subparsers: Subparsers) -> None:
         "regions and logs. If there are very many stretches, short ones are merged. Exit code 1 "
         "if there is no such goroutine, or the trace is not valid.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument("goroutine", metavar="N", type=int, help="the goroutine's id")
     add_span_options(parser)
     parser.add_argument("--all", action="store_true", help="show every stretch, however short")

@@ -21,7 +21,7 @@ def configure(subparsers: Subparsers) -> None:
         "its kind, then tasks, goroutines, where they blocked, GC and pauses. Exit code 1 if it is "
         "not valid; everything before the broken place is still summarised.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument(
         "--json",
         action="store_true",

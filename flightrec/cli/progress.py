@@ -35,7 +35,11 @@ class ProgressFile:
 
     def read(self, size: int, /) -> bytes:
         """Read on, and show how far that is."""
-        data = self._file.read(size)
+        try:
+            data = self._file.read(size)
+        except OSError as exc:  # the system does not say which file
+            exc.filename = self.name
+            raise
         self._done += len(data)
         if self._live and self._size and time.monotonic() >= self._next:
             self._show()

@@ -26,7 +26,7 @@ def configure(subparsers: Subparsers) -> None:
         "the same word. Names of the standard library stay, and so do times, ids and line "
         "numbers. The result is a valid trace with the same numbers.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
     parser.add_argument(
         "--keep",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ def configure(subparsers: Subparsers) -> None:
         "needs no server, no network and no Go. Exit code 1 if the trace is not valid; the "
         "report still has everything before the broken place.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument(
         "-o",
         "--output",
@@ -37,21 +38,26 @@ def configure(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
     from flightrec.cli.tracefile import without_collector
+    from flightrec.errors import TraceFormatError
     from flightrec.export.files import whole_file
     from flightrec.report import write_report
 
     output = args.output or str(Path(args.file).with_suffix(".html"))
-    with without_collector():
-        if output == "-":
-            error = write_report(args.file, sys.stdout.buffer)
-        elif (
-            Path(output).exists() and Path(args.file).exists() and Path(output).samefile(args.file)
+    if Path(output).exists() and Path(args.file).exists() and Path(output).samefile(args.file):
+        raise UsageError(f"{output} is the trace itself; give another name with -o")
+    try:
+        with (
+            without_collector(),
+            contextlib.nullcontext(sys.stdout.buffer)
+            if output == "-"
+            else whole_file(output) as file,
         ):
-            raise UsageError(f"{output} is the trace itself; give another name with -o")
-        else:
-            with whole_file(output) as file:
-                error = write_report(args.file, file)
-            print(f"{output}: written", file=sys.stderr)
+            error: Exception | None = write_report(args.file, file)
+    except TraceFormatError as exc:  # no trace at all
+        print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)
+        return 1
+    if output != "-":
+        print(f"{output}: written", file=sys.stderr)
     if error is not None:
         print(f"flightrec: {args.file}: not a valid trace: {error}", file=sys.stderr)
         return 1

@@ -25,17 +25,29 @@ def configure(subparsers: Subparsers) -> None:
         "such as 'goroutines > 10000' or 'http slower than 200ms'; docs/rules.md has the language. "
         "`flightrec stat PID` shows the rules.",
     )
-    parser.add_argument("pid", metavar="PID", type=int)
+    parser.add_argument(
+        "pid", metavar="PID", type=int, help="the process; `flightrec ps` lists them"
+    )
     actions = parser.add_subparsers(title="actions", dest="action", metavar="ACTION", required=True)
-    add = actions.add_parser("add", help="add a rule")
-    add.add_argument("rule", metavar="RULE")
+    add = actions.add_parser(
+        "add",
+        help="add a rule",
+        description="Add a rule, and print its name. The running process saves the snapshots; it "
+        "makes the folder if there is none.",
+    )
+    add.add_argument("rule", metavar="RULE", help="such as 'goroutines > 10000'")
     add.add_argument(
         "-d", "--snapshots-dir", metavar="DIR", required=True, help="where the snapshots go"
     )
-    add.add_argument("--name", metavar="NAME", help="what it is called (default: RULE)")
-    add.add_argument("--tail", type=delay, metavar="TIME", help="record so long after it fired")
+    add.add_argument("--name", metavar="NAME", help="the rule's name (default: RULE itself)")
     add.add_argument(
-        "--last", type=duration, metavar="TIME", help="save only so much of the window before that"
+        "--tail",
+        type=delay,
+        metavar="TIME",
+        help="keep recording this long after the rule fires, then save",
+    )
+    add.add_argument(
+        "--last", type=duration, metavar="TIME", help="save only this much of the window"
     )
     add.add_argument(
         "--arm-after",
@@ -44,14 +56,27 @@ def configure(subparsers: Subparsers) -> None:
         help="do not fire until the window reaches back this far (default: its --min-age)",
     )
     add.add_argument(
-        "--min-interval", type=delay, metavar="TIME", help="between two snapshots (default: 1s)"
+        "--min-interval",
+        type=delay,
+        metavar="TIME",
+        help="least time between two snapshots of any rules (default: 1s)",
     )
     add.add_argument(
-        "--per-rule", type=delay, metavar="TIME", help="the same, of one rule (default: 1m)"
+        "--per-rule",
+        type=delay,
+        metavar="TIME",
+        help="least time between two snapshots of this rule (default: 1m)",
     )
-    add.add_argument("--max-files", type=int, metavar="N", help="in the folder (default: 50)")
-    add.add_argument("--max-bytes", type=size, metavar="SIZE", help="in the folder (default: 1GiB)")
-    remove = actions.add_parser("remove", help="remove a rule")
+    add.add_argument(
+        "--max-files", type=int, metavar="N", help="the most snapshots in the folder (default: 50)"
+    )
+    add.add_argument(
+        "--max-bytes",
+        type=size,
+        metavar="SIZE",
+        help="their size together, at most (default: 1GiB)",
+    )
+    remove = actions.add_parser("remove", help="remove a rule", description="Remove a rule.")
     remove.add_argument("name", metavar="NAME", help="as `flightrec stat` shows it")
     parser.set_defaults(run=run)
 

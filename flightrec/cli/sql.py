@@ -91,6 +91,11 @@ def _split(arguments: list[str]) -> tuple[list[str], str | None]:
         if len(arguments) == 1:
             raise UsageError("which trace? flightrec sql FILE 'SELECT …'")
         return arguments[:-1], last
+    if len(words) > 1 and not _exists(last):
+        verbs = ", ".join(sorted(verb.upper() for verb in _VERBS))
+        raise UsageError(
+            f"{last!r} is neither a file nor a statement; statements begin with {verbs}"
+        )
     return arguments, None
 
 

@@ -31,7 +31,9 @@ def configure(subparsers: Subparsers) -> None:
         description="Show the window of a running process's recorder, and for each rule whether it "
         "is armed, its last value, how often it fired, and what prevented it.",
     )
-    parser.add_argument("pid", metavar="PID", type=int)
+    parser.add_argument(
+        "pid", metavar="PID", type=int, help="the process; `flightrec ps` lists them"
+    )
     parser.add_argument(
         "--watch",
         type=duration,

@@ -27,7 +27,7 @@ def configure(subparsers: Subparsers) -> None:
         description="Read a whole trace with flightrec's own reader, which is as strict as Go's. "
         "Exit code 1 if the trace is not valid, or if --with-go is given and Go disagrees.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument(
         "--with-go",
         action="store_true",

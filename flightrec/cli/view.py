@@ -28,7 +28,7 @@ def configure(subparsers: Subparsers) -> None:
         "`flightrec report` writes it elsewhere. With --go, open Go's own viewer instead, which "
         "runs until Ctrl-C.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
     parser.add_argument(
         "--go",
         action="store_true",

@@ -26,10 +26,15 @@ def configure(subparsers: Subparsers) -> None:
         "each of its waits, and what that one did meanwhile. Without options it explains what "
         "stands out: the slowest task against the others of its name, else the longest wait, "
         "delay or stop-the-world against its kind.",
-        epilog="Exit codes: 0 explained, or nothing stands out; 1 the trace is not valid, or "
-        "does not have what was asked for; 2 wrong usage or environment.",
+        epilog="Exit codes: 0: explained, or nothing stands out. 1: a trace is not valid, or does "
+        "not have what was asked for. 2: wrong usage or environment.",
     )
-    parser.add_argument("file", metavar="FILE")
+    parser.add_argument(
+        "files",
+        nargs="+",
+        metavar="FILE",
+        help="a trace, gzip'd or not; each is explained by itself",
+    )
     what = parser.add_mutually_exclusive_group()
     what.add_argument(
         "--task", metavar="NAME|ID", help="the slowest task of this name, or the one with this id"
@@ -42,13 +47,23 @@ def configure(subparsers: Subparsers) -> None:
     add_span_options(parser)
     parser.add_argument("--stacks", action="store_true", help="print stacks as well")
     parser.add_argument(
-        "--json", action="store_true", help="one JSON object; times and durations in ns"
+        "--json", action="store_true", help="one JSON object a trace; times and durations in ns"
     )
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Explain and print."""
+    """Explain each trace."""
+    code = 0
+    for number, path in enumerate(args.files):
+        if len(args.files) > 1 and not args.json:
+            print("\n" * (number > 0) + f"{path}:", flush=True)
+        code = max(code, _explain(path, args))
+    return code
+
+
+def _explain(path: str, args: argparse.Namespace) -> int:
+    """Explain one and print."""
     from flightrec.cli.layout import terminal_width, wrapped
     from flightrec.cli.progress import ProgressFile
     from flightrec.cli.tracefile import without_collector
@@ -56,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
     from flightrec.trace.why import NotInTraceError, SubjectKind, explain
     from flightrec.trace.why.text import explanation_text
 
-    with ProgressFile(args.file) as file, without_collector():
+    with ProgressFile(path) as file, without_collector():
         try:
             explanation = explain(
                 file,
@@ -64,16 +79,16 @@ def run(args: argparse.Namespace) -> int:
                 slowest_task=args.slowest,
                 goroutine=args.goroutine,
                 log=args.log,
-                since=_time(args.since, args.file),
-                until=_time(args.until, args.file),
+                since=_time(args.since, path),
+                until=_time(args.until, path),
             )
         except TraceFormatError as exc:
             file.clear()
-            print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)
+            print(f"flightrec: {path}: not a valid trace: {exc}", file=sys.stderr)
             return 1
         except NotInTraceError as exc:
             file.clear()
-            print(f"flightrec: {args.file}: {exc}", file=sys.stderr)
+            print(f"flightrec: {path}: {exc}", file=sys.stderr)
             return 1
     if args.json:
         print(json.dumps(explanation.to_json(), indent=2))

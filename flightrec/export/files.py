@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO, cast
 
+from flightrec.destination import find_destination
+
 __all__ = ["whole_file", "whole_folder"]
 
 
@@ -20,10 +22,14 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
 
     What was there before stays until then, and stays where an exception ends the block. A path
     that is no regular file, such as ``/dev/stdout`` or a pipe, is written to as it is.
+
+    :raises OSError: the cause, as the system has it, with the path's own name.
     """
-    target = Path(path)
-    if target.exists() and not target.is_file():
-        with target.open("wb") as file:
+    destination = find_destination(path)
+    target = destination.path
+    if destination.is_stream:
+        opened = target if destination.descriptor is None else destination.descriptor
+        with open(opened, "wb", closefd=destination.descriptor is None) as file:
             yield cast(BinaryIO, file)
         return
     part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
@@ -36,6 +42,10 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             else:
                 yield raw
         part.replace(target)
+    except OSError as exc:
+        if exc.filename == os.fspath(part):
+            exc.filename = os.fspath(target)
+        raise
     finally:
         part.unlink(missing_ok=True)
 

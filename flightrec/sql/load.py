@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Final, NamedTuple, cast
 
+from flightrec.destination import find_destination
 from flightrec.errors import TraceFormatError
 from flightrec.sql.critical import CRITICAL_PATH, fill_critical_paths
 from flightrec.sql.ddl import create_indexes, create_table, insert
@@ -208,7 +209,7 @@ def to_sqlite(
 
     Returns the traces that could not be read, or not to their end. With *strict* the first such
     raises its OSError or TraceFormatError instead, and no database is made. Raises sqlite3.Error
-    where the database cannot be written.
+    where the database cannot be written, and OSError where *db* is no path of a file.
     """
     many = list(files) if isinstance(files, (list, tuple)) else [cast(Source, files)]
     tables = (*USUAL, CRITICAL_PATH.name, *(("events",) if events else ()))
@@ -216,7 +217,10 @@ def to_sqlite(
         with Database(many, db, strict=strict) as database:
             database.need(tables)
             return tuple(database.skipped)
-    path = Path(db)
+    destination = find_destination(db)
+    path = destination.path
+    if destination.is_stream:
+        raise OSError(errno.EINVAL, "an SQLite database needs a file", os.fspath(db))
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
         with Database(many, part, strict=strict) as database:

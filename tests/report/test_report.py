@@ -101,6 +101,16 @@ def test_broken_trace(hostile_trace: Path, tmp_path: Path) -> None:
     assert tables(report)["goroutines"]
 
 
+def test_no_trace(tmp_path: Path) -> None:
+    """Of what is no trace there is no report: the error names the file, and the code is 1."""
+    text = tmp_path / "text.trace"
+    text.write_text("no trace")
+    done = run_command("report", text)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"flightrec: {text}: not a valid trace")
+    assert list(tmp_path.iterdir()) == [text]
+
+
 def test_refuses_to_replace_the_trace(hostile_trace: Path) -> None:
     """The trace itself is not taken for the report's place."""
     before = hostile_trace.read_bytes()

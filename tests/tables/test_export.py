@@ -6,7 +6,10 @@ import csv
 import gzip
 import importlib
 import json
+import os
 import sqlite3
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +132,47 @@ def test_broken(trace: Path, tmp_path: Path, capsys: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["jsonl", "sqlite", "csv"])
-def test_no_trace(name: str, tmp_path: Path) -> None:
-    """Of what is no trace nothing is written, and the exit code is 2."""
+def test_no_trace(name: str, tmp_path: Path, capsys: Any) -> None:
+    """Of what is no trace nothing is written: the error names the file, and the exit code is 1."""
     file = tmp_path / "text"
     file.write_text("no trace")
-    assert main(["export", str(file), "--format", name]) == 2
+    assert main(["export", str(file), "--format", name]) == 1
+    assert f"flightrec: {file}: not a valid trace" in capsys.readouterr().err
     assert main(["export", str(tmp_path / "none"), "--format", name]) == 2
     assert list(tmp_path.iterdir()) == [file]
+
+
+@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+def test_standard_output(name: str, trace: Path, tmp_path: Path) -> None:
+    """``-o -`` and /dev/stdout are standard output, here a file, and nothing takes their place."""
+    expected = tmp_path / "t.jsonl"
+    main(["export", str(trace), "--format", "jsonl", "-o", str(expected)])
+    command = [sys.executable, "-m", "flightrec", "export", str(trace), "--format", "jsonl", "-o"]
+    with (tmp_path / "redirected").open("wb") as out:
+        done = subprocess.run(
+            [*command, name], cwd=tmp_path, stdout=out, stderr=subprocess.PIPE, check=False
+        )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "redirected").read_bytes() == expected.read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["redirected", "t.jsonl"]
+
+
+def test_database_needs_a_file(trace: Path, tmp_path: Path, capsys: Any) -> None:
+    """An SQLite database is not written to a stream, and does not take its place."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert main(["export", str(trace), "--format", "sqlite", "-o", str(pipe)]) == 2
+    assert f"{pipe}: an SQLite database needs a file" in capsys.readouterr().err
+    assert pipe.is_fifo()
+    assert main(["export", str(trace), "--format", "sqlite", "-o", "-"]) == 2
+    assert "sqlite cannot go to standard output" in capsys.readouterr().err
+
+
+def test_missing_folder_is_named(trace: Path, tmp_path: Path, capsys: Any) -> None:
+    """An output that cannot be made is named as it was given."""
+    path = tmp_path / "none" / "t.jsonl"
+    assert main(["export", str(trace), "--format", "jsonl", "-o", str(path)]) == 2
+    assert capsys.readouterr().err == f"flightrec: {path}: No such file or directory\n"
 
 
 def test_not_over_itself(trace: Path, capsys: Any) -> None:

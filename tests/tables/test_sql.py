@@ -330,6 +330,8 @@ def test_wrong_statement(recorded: dict[str, Path], capsys: Any) -> None:
     """A statement that is wrong is an error in one sentence."""
     assert main(["sql", str(recorded["idle"]), "SELECT nowhere FROM goroutines"]) == 2
     assert capsys.readouterr().err == ("flightrec: the statement failed: no such column: nowhere\n")
+    assert main(["sql", str(recorded["idle"]), "SELEC 1"]) == 2
+    assert "'SELEC 1' is neither a file nor a statement" in capsys.readouterr().err
 
 
 @pytest.fixture(scope="module")
