@@ -127,7 +127,8 @@ def test_window_too_short(project: Project) -> None:
         @pytest.mark.go_limits(max_pause=60)
         def test_long(flight_recorder):
             while flight_recorder.stats().total_generations < 5:
-                time.sleep(0.05)
+                time.sleep(0.2)  # of which the window keeps half
+                flight_recorder.snapshot()  # ends a generation
         """
     )
     done = project.run("--flightrec-min-age=100ms")
