@@ -383,6 +383,43 @@ def test_tables_sort_by_a_click(page: Browser) -> None:
         assert values == sorted(values, reverse=order == "descending")
 
 
+def test_groups_have_the_sums(page: Browser, tables: dict[str, dict[str, list[Any]]]) -> None:
+    """Each start function has its goroutines' count and their time in each state."""
+    called = {row["goroutine"]: (row["name"], row["kind"]) for row in each(tables, "goroutines")}
+    counts = Counter(called.values())
+    sums: Counter[tuple[str, str, str]] = Counter()
+    for row in each(tables, "goroutine_states"):
+        length = row["end_ns"] - row["begin_ns"]
+        sums[(*called[row["goroutine"]], row["state"])] += length
+    page.call("page.click", "#tab-groups")
+    rows = cells(page)
+    assert len(rows) > 3
+    for name, kind, count, *times in rows:
+        if kind == "thread":
+            continue  # what one does outside Go is no syscall, and not all have a name
+        assert int(count) == counts[name, kind]
+        wanted = [sums[name, kind, s] for s in ("Running", "Runnable", "Syscall", "Waiting")]
+        assert [ns(time) for time in times] == pytest.approx(wanted, rel=0.005)
+
+
+def test_collections_and_pauses_have_their_times(
+    page: Browser, tables: dict[str, dict[str, list[Any]]]
+) -> None:
+    """Every mark phase is a GC cycle of that length; every stop-the-world a pause, but ours."""
+    ranges = each(tables, "ranges")
+    for tab, column, wanted in (
+        ("gc", 1, [row for row in ranges if row["name"] == "GC concurrent mark phase"]),
+        ("pauses", 2, [row for row in ranges if row["name"].startswith("stop-the-world (GC")]),
+    ):
+        page.call("page.click", f"#tab-{tab}")
+        rows = [row for row in cells(page) if tab == "gc" or "(GC" in row[0]]
+        assert rows
+        told = sorted(ns(row[column]) for row in rows)
+        lengths = sorted(row["end_ns"] - row["begin_ns"] for row in wanted)
+        assert told == pytest.approx(lengths, rel=0.005)
+    assert not [row for row in cells(page) if re.search(r"\((start|stop) trace\)", row[0])]
+
+
 @pytest.mark.parametrize("tab", ["tasks", "regions"])
 def test_percentiles(page: Browser, tables: dict[str, dict[str, list[Any]]], tab: str) -> None:
     """Tasks and regions have count, total, percentiles and longest by name, as the trace has."""
