@@ -1,8 +1,9 @@
 """How fast a report is to look at: ``python -m bench.bench_page``.
 
-Writes reports of a 10 MiB snapshot of ``pingpong`` and of 10,000 goroutines, and opens each in
-headless Chromium several times: the time from the page's load to the first paint of its timeline,
-and frames a second while zooming at each frame. The bars of issue 15 are 2 s, 30 and 15 MB.
+Writes reports of 10 MiB snapshots of ``pingpong`` (few goroutines, many events) and ``http_server``
+(many goroutines, tasks and regions) and of one of 10,000 goroutines, and opens each in headless
+Chromium several times: the time from the page's load to the first paint of its timeline, and frames
+a second while zooming at each frame. The bars of issue 15 are 2 s, 30 and 15 MB.
 """
 
 from __future__ import annotations
@@ -70,18 +71,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _traces() -> list[Path]:
     runtime = flightrec.load()
-    large, many = FOLDER / "pingpong.trace", FOLDER / "goroutines.trace"
-    with flightrec.FlightRecorder(runtime, max_bytes=16 << 20, min_age=60) as recorder:
-        running = runtime.start("pingpong")
-        while recorder.stats().window_bytes < 10.5 * 2**20:
-            time.sleep(0.001)
-        recorder.write_to(large)
-        running.cancel()
-        running.wait()
+    large = [FOLDER / f"{name}.trace" for name in ("pingpong", "http_server")]
+    many = FOLDER / "goroutines.trace"
+    for file in large:
+        with flightrec.FlightRecorder(runtime, max_bytes=16 << 20, min_age=60) as recorder:
+            running = runtime.start(file.stem)
+            while recorder.stats().window_bytes < 10.5 * 2**20:
+                time.sleep(0.001)
+            recorder.write_to(file)
+            running.cancel()
+            running.wait()
     with flightrec.FlightRecorder(runtime, max_bytes=10 << 20) as recorder:
         runtime.run("idle", goroutines=10_000, duration=0.5)
         recorder.write_to(many)
-    return [large, many]
+    return [*large, many]
 
 
 if __name__ == "__main__":
