@@ -227,12 +227,13 @@ def test_tasks_have_their_regions_and_logs(
     assert "Region step" in told
     assert f"in task {task['task']}" in told
     assert "slow-worker" in told
-    assert pixels(page, middle, job.bottom - 8, 1, 1) == [[0x8A, 0x63, 0xD2]]
-    # What has no region below it has nothing there.
-    assert pixels(page, x_of(page, end + 5_000_000), job.bottom - 8, 1, 1)[0] == [0xFF] * 3
+    # Colours may be tinted, by a collection: a region is purple, its task is not, a log is red.
+    for y, purple in ((job.bottom - 8, True), (job.top + 11, False)):
+        _, green, blue = pixels(page, middle, y, 1, 1)[0]
+        assert (blue - green > 60) is purple
     # The log is a mark where it was made, which says its message.
     x = x_of(page, log["time_ns"] - begin_of(tables))
-    assert [0xB3, 0x44, 0x1E] in pixels(page, x - 2, job.top + 2, 5, 5)
+    assert any(r - b > 80 and g < 120 for r, g, b in pixels(page, x - 2, job.top + 2, 5, 5))
     assert "stage: takes 0.12 s" in hover(page, x + 1, job.top + 11)
     box = page.evaluate("document.getElementById('lanes').getBoundingClientRect().toJSON()")
     page.call("page.mouse.click", box["left"] + middle, box["top"] + job.bottom - 8)
@@ -389,8 +390,8 @@ def test_groups_have_the_sums(page: Browser, tables: dict[str, dict[str, list[An
     counts = Counter(called.values())
     sums: Counter[tuple[str, str, str]] = Counter()
     for row in each(tables, "goroutine_states"):
-        length = row["end_ns"] - row["begin_ns"]
-        sums[(*called[row["goroutine"]], row["state"])] += length
+        name, kind = called[row["goroutine"]]
+        sums[name, kind, row["state"]] += row["end_ns"] - row["begin_ns"]
     page.call("page.click", "#tab-groups")
     rows = cells(page)
     assert len(rows) > 3
