@@ -363,4 +363,4 @@ def test_opened_needs_no_lock(runtime: flightrec.GoRuntime) -> None:
     with threading._active_limbo_lock:  # type: ignore[attr-defined]
         taken.set()
         assert listed.wait(DEADLINE)
-    assert thread.result() == []
+    assert thread.result() == runtime._annotations.opened.as_facts()
