@@ -6,7 +6,7 @@ import argparse
 import contextlib
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from flightrec.cli.options import UsageError
 from flightrec.cli.units import delay, size
@@ -203,9 +203,22 @@ class Watching:
     def _ends(self, event: Event) -> None:
         from flightrec.rules.attach import existing_engine
 
-        engine: Any = self._engine or existing_engine(self._recorder)
+        engine = self._engine or existing_engine(self._recorder)
         if engine is not None:
             engine.ends(event)
+            self._tell_of_silence(engine)
+
+    def _tell_of_silence(self, engine: RuleEngine) -> None:
+        """Say which rules were true and saved nothing: nobody can ask for their status any more."""
+        for status in engine.status():
+            if status.saved or not status.suppressed:
+                continue
+            limits = ", ".join(f"{n} by {limit}" for limit, n in status.suppressed.items())
+            early = " (the window did not reach back far enough yet: see --arm-after)"
+            self._voice.say(
+                f"flightrec: rule {status.name} saved nothing: suppressed {limits}"
+                + early * ("not_armed" in status.suppressed)
+            )
 
     def close(self) -> None:
         """End the rules and stop listening."""

@@ -45,6 +45,8 @@ _CLOSE_SECONDS = 1.0
 _LAST_SECONDS = 10.0
 #: How often folders are told of what was suppressed without asking them, in seconds.
 _TELL_SECONDS = 5.0
+#: How long it may take to look at what Go has told of, when the process ends, in seconds.
+_DRAIN_SECONDS = 1.0
 #: How long the list of what is open in Go may take, in seconds.
 _LIST_SECONDS = 0.25
 #: How long the Go runtime may take to answer when rules are set, in seconds.
@@ -410,6 +412,8 @@ class RuleEngine:
         if is_forked():
             return []
         self._saver.hurry()
+        if (news := self._news) is not None:
+            news.drain(_DRAIN_SECONDS)  # work that has ended just now
         fired = self.post(event, wait=wait)
         until = time.monotonic() + wait
         while self._saver.busy and time.monotonic() < until:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import threading
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from flightrec import abi
@@ -65,6 +67,10 @@ class News:
         self._desk.add(self)
         self._desk.tell_go()
 
+    def drain(self, timeout: float) -> None:
+        """Return when everybody was told of what Go has told so far, or after that time."""
+        self._desk.drain(timeout)
+
     def close(self, timeout: float) -> None:
         """Be told nothing more once this returns, or after that time."""
         self._desk.remove(self, timeout)
@@ -81,7 +87,9 @@ class _Desk:
         self._library = library
         self._lock = threading.Lock()
         self._telling_go = threading.Lock()  # held while in Go: who takes both takes it first
+        # Held from a wait in C to the end of the callbacks, so that nothing is between the two.
         self._delivering = threading.RLock()
+        self._others = 0  # who waits for that lock beside the thread
         self._readers: tuple[News, ...] = ()
         self._thread: threading.Thread | None = None
         self.lost = 0
@@ -108,8 +116,34 @@ class _Desk:
             self._library.cdll.flightrec_news_wake()
             if thread is not threading.current_thread():
                 thread.join(timeout)
-        elif self._delivering.acquire(timeout=timeout):
-            self._delivering.release()
+        else:
+            with self._instead_of_the_thread(timeout):
+                pass
+
+    def drain(self, timeout: float) -> None:
+        with self._instead_of_the_thread(timeout) as alone:
+            while alone and self._deliver(0.0):
+                pass
+
+    @contextlib.contextmanager
+    def _instead_of_the_thread(self, timeout: float) -> Iterator[bool]:
+        """Keep the thread from taking news; give whether it could be kept in time."""
+        until = time.monotonic() + timeout
+        with self._lock:
+            self._others += 1
+        try:
+            while not (alone := self._delivering.acquire(timeout=0.01)):
+                self._library.cdll.flightrec_news_wake()
+                if time.monotonic() > until:
+                    break
+            try:
+                yield alone
+            finally:
+                if alone:
+                    self._delivering.release()
+        finally:
+            with self._lock:
+                self._others -= 1
 
     def tell_go(self) -> None:
         """Tell the bridge what all of them wish for, in the order of the changes."""
@@ -120,23 +154,32 @@ class _Desk:
             self._library.call("flightrec_news_watch", text.encode())
 
     def _run(self) -> None:
-        news, lost = abi.News(), ctypes.c_uint64()
-        wait = self._library.cdll.flightrec_news_next
         while self._thread is threading.current_thread():
-            # A limit, in case it was to end just before the call.
-            status = wait(int(0.5e9), news, lost)
-            self.lost = lost.value
-            if status == Status.OK and news.kind in _KINDS:
-                event = Event(
-                    kind=_KINDS[news.kind],
-                    name=news.name.decode(errors="replace"),
-                    start_ns=news.start_ns,
-                    end_ns=news.end_ns,
-                    status=None if news.status < 0 else news.status,
-                )
-                with self._delivering:
-                    for each in self._readers:
-                        each.callback(event)
+            if self._others:
+                time.sleep(0.001)
+                continue
+            with self._delivering:
+                # A limit, in case it was to end just before the call.
+                self._deliver(0.5)
+
+    def _deliver(self, timeout: float) -> bool:
+        """Wait for a piece of news, and tell everybody; return whether there was one."""
+        news, lost = abi.News(), ctypes.c_uint64()
+        status = self._library.cdll.flightrec_news_next(int(timeout * 1e9), news, lost)
+        self.lost = lost.value
+        if status != Status.OK:
+            return False
+        if news.kind in _KINDS:
+            event = Event(
+                kind=_KINDS[news.kind],
+                name=news.name.decode(errors="replace"),
+                start_ns=news.start_ns,
+                end_ns=news.end_ns,
+                status=None if news.status < 0 else news.status,
+            )
+            for each in self._readers:
+                each.callback(event)
+        return True
 
 
 _lock = threading.Lock()

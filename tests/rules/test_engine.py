@@ -661,6 +661,17 @@ def test_end_of_the_process(engine: RuleEngine, folder: SnapshotDirectory) -> No
     assert fired[0].saved
 
 
+def test_work_that_ends_last(runtime: flightrec.GoRuntime, engine: RuleEngine) -> None:
+    """A task that ends right before the process does is looked at before."""
+    fired: list[Firing] = []
+    add(engine, 'task "last" slower than 1ns', None, on_fire=fired.append)
+    for count in range(1, 51):
+        with runtime.task("last"):
+            pass
+        engine.ends(Event(kind="exit", status=0))
+        assert len(fired) == count
+
+
 def test_go_asks(go_child: Any, tmp_path: Path) -> None:
     """gobridge.RequestSnapshot returns at once, and a rule for requests saves a snapshot."""
     go_child.run(

@@ -191,3 +191,17 @@ def test_saving_fails(libraries: Callable[[str], Path], runner: Runner, tmp_path
     assert ended.status == 0
     assert ended.said.count("no snapshot for") == 1
     assert "no snapshot for rule exit: [Errno 2]" in ended.said
+
+
+def test_silence(libraries: Callable[[str], Path], runner: Runner) -> None:
+    """Of a rule that was true and could not save a snapshot the run says why at its end."""
+    options = ["--when", 'task "request" slower than 1ms', "--when", "panic"]
+    program = runner.start(libraries("tasks"), options=options)
+    program.expect("ready")
+    program.write("10ms\n")
+    program.expect("done")
+    ended = program.finish()
+    (said,) = [line for line in ended.said.splitlines() if "saved nothing" in line]
+    assert said.startswith('flightrec: rule task "request" slower than 1ms saved nothing: ')
+    assert "suppressed 1 by not_armed" in said
+    assert "--arm-after" in said
