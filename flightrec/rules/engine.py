@@ -411,17 +411,24 @@ class RuleEngine:
         """The process ends by this event: have everything saved at once, and wait for it."""
         if is_forked():
             return []
-        self._saver.hurry()
-        if (news := self._news) is not None:
-            news.drain(_DRAIN_SECONDS)  # work that has ended just now
-        fired = self.post(event, wait=wait)
+        self._hear()
+        fired = self._try(event)
+        self._saver.hurry()  # now, so that it joins what waits for its tail
         until = time.monotonic() + wait
+        for firing in fired:
+            firing.wait(max(0.0, until - time.monotonic()))
         while self._saver.busy and time.monotonic() < until:
             time.sleep(0.005)
         return fired
 
+    def _hear(self) -> None:
+        """Try the rules on work that has ended just now."""
+        if (news := self._news) is not None:
+            news.drain(_DRAIN_SECONDS)
+
     def settle(self, timeout: float | None = None) -> None:
         """The recorder stops: have what fired saved, and wait for it; ten seconds by default."""
+        self._hear()
         self._saver.settle(_LAST_SECONDS if timeout is None else min(timeout, _LAST_SECONDS))
 
     def _fired(self, runner: Runner, firing: Firing) -> None:

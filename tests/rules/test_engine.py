@@ -661,14 +661,18 @@ def test_end_of_the_process(engine: RuleEngine, folder: SnapshotDirectory) -> No
     assert fired[0].saved
 
 
-def test_work_that_ends_last(runtime: flightrec.GoRuntime, engine: RuleEngine) -> None:
-    """A task that ends right before the process does is looked at before."""
+@pytest.mark.parametrize("what", ["the process", "the recording"])
+def test_work_that_ends_last(runtime: flightrec.GoRuntime, engine: RuleEngine, what: str) -> None:
+    """A task that ends right before the process or the recording does is looked at before."""
     fired: list[Firing] = []
     add(engine, 'task "last" slower than 1ns', None, on_fire=fired.append)
     for count in range(1, 51):
         with runtime.task("last"):
             pass
-        engine.ends(Event(kind="exit", status=0))
+        if what == "the process":
+            engine.ends(Event(kind="exit", status=0))
+        else:
+            engine.settle()
         assert len(fired) == count
 
 
