@@ -411,7 +411,7 @@ class RuleEngine:
         """The process ends by this event: have everything saved at once, and wait for it."""
         if is_forked():
             return []
-        self._hear()
+        self._hear(wait)
         fired = self._try(event)
         self._saver.hurry()  # now, so that it joins what waits for its tail
         until = time.monotonic() + wait
@@ -421,15 +421,17 @@ class RuleEngine:
             time.sleep(0.005)
         return fired
 
-    def _hear(self) -> None:
-        """Try the rules on work that has ended just now."""
-        if (news := self._news) is not None:
-            news.drain(_DRAIN_SECONDS)
-
     def settle(self, timeout: float | None = None) -> None:
         """The recorder stops: have what fired saved, and wait for it; ten seconds by default."""
-        self._hear()
-        self._saver.settle(_LAST_SECONDS if timeout is None else min(timeout, _LAST_SECONDS))
+        seconds = _LAST_SECONDS if timeout is None else min(timeout, _LAST_SECONDS)
+        until = time.monotonic() + seconds
+        self._hear(seconds)
+        self._saver.settle(max(0.0, until - time.monotonic()))
+
+    def _hear(self, timeout: float) -> None:
+        """Try the rules on work that has ended just now."""
+        if (news := self._news) is not None:
+            news.drain(min(timeout, _DRAIN_SECONDS))
 
     def _fired(self, runner: Runner, firing: Firing) -> None:
         firing._on_done.append(runner.done)
