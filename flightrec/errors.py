@@ -42,7 +42,7 @@ class LibraryLoadError(FlightRecorderError):
 
 
 class BridgeError(FlightRecorderError):
-    """The bridge answered with a status that no more specific exception stands for.
+    """The bridge returned a status that has no exception of its own.
 
     :ivar function: the C function that was called.
     :ivar status: its numeric status (``flightrec.abi.Status``).
@@ -85,7 +85,7 @@ class RuleError(FlightRecorderError, ValueError):
     """A rule that cannot be understood, or that asks for something that does not exist.
 
     :ivar rule: the rule's text.
-    :ivar position: where in it the trouble is, counted from 0; None where no place can be named.
+    :ivar position: where in it the mistake is, counted from 0; None if it is in no one place.
     :ivar suggestion: what was probably meant, or what could stand there; empty if unknown.
     """
 
@@ -107,8 +107,8 @@ class RuleError(FlightRecorderError, ValueError):
 class TraceFormatError(FlightRecorderError, ValueError):
     """Bytes that are not a valid Go execution trace.
 
-    :ivar offset: where in the input the trouble is, in bytes; None where no place can be named.
-    :ivar generation: the trace generation it is in; None before the first or where unknown.
+    :ivar offset: where in the input the error is, in bytes; None if it is in no one place.
+    :ivar generation: the trace generation it is in; None before the first, or if unknown.
     """
 
     def __init__(

@@ -73,7 +73,7 @@ class GoRuntime:
     def clock_units_per_second(self) -> int:
         """How many units the trace clock counts in a second: 15_625_000 on Linux and macOS.
 
-        0 on Windows, where only a trace itself tells.
+        0 on Windows: there only the trace itself has it.
         """
         return self._units
 
@@ -189,8 +189,8 @@ class GoRuntime:
     def setenv(self, name: str, value: str | None) -> None:
         """Set an environment variable in Go (``os.Setenv``); None unsets it.
 
-        Go sees the environment that the process was started with. What Python has put in
-        ``os.environ`` since then it does not see; this is the way to tell it. Settings in GODEBUG
+        Go sees the environment that the process was started with, and not what Python has put
+        in ``os.environ`` since. Use this instead. Settings in GODEBUG
         that can change while a program runs take effect at once. Go also sets the variable in the
         C library, which is not safe while another thread reads the environment there.
         """

@@ -69,7 +69,7 @@ class Tracer:
         :param file: a path gets the trace when the stream is stopped. Until then it is in
             ``NAME.partial`` beside it, which stays if the process dies, and can be read up to the
             last generation. A named pipe, ``/dev/stdout``, ``/dev/fd/N`` and a binary file object
-            are written to; they are left open, but for what was opened here. Opening a named pipe
+            are written to. What was open before stays open. Opening a named pipe
             waits for its reader.
         :param rotate_bytes: begin another file before this one would get larger: after
             ``NAME.trace``, ``NAME-0002.trace`` and so on, with the next free number. Generations

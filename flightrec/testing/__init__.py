@@ -11,7 +11,8 @@
         window.assert_no_goroutine_leak(since="server up", until="server down")
         window.assert_max_pause(0.02)
 
-What fails says which events did not fit and shows their stacks. Nothing here needs Go or pytest.
+A failed assertion says which events did not fit, and shows their stacks. Nothing here
+needs Go or pytest.
 """
 
 from flightrec.testing.live import LiveGoroutine

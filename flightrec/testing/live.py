@@ -28,9 +28,9 @@ def is_system(name: str) -> bool:
 class LiveGoroutine:
     """A goroutine that exists at some moment.
 
-    ``created`` is the event of its creation, None where that is not in the window. ``since_ns`` is
-    when it got into its ``state``, for what ``reason`` and with which ``stack``, as far as that is
-    told. ``name`` is empty where the window has no stack of it: before Go 1.23 a trace does not
+    ``created`` is the event of its creation, None if that is not in the window. ``since_ns`` is
+    when it entered its ``state``; ``reason`` and ``stack`` are why and where, if the window has
+    them. ``name`` is empty where the window has no stack of it: before Go 1.23 a trace does not
     repeat the stacks of goroutines that do nothing.
     """
 

@@ -26,7 +26,7 @@ _FRAMES: Final = 12
 
 
 class WindowAssertionError(AssertionError):
-    """What a window was to show is not so.
+    """A window does not have what was asserted.
 
     :ivar events: the events that do not fit, in their order; empty where something is missing.
     """

@@ -105,9 +105,9 @@ class Resource(NamedTuple):
 
 
 class Generation:
-    """What is known of a generation as a whole. Shared by its events; do not change it.
+    """A generation's metadata. Shared by its events; do not change it.
 
-    Two are equal if all that is known of them is, so events of two readings of one trace are.
+    Two are equal if all their fields are, so events of two readings of one trace are equal.
 
     ``number`` as in the trace, ``clock`` its clock snapshot (None before Go 1.25),
     ``units_per_second`` the trace clock's frequency, ``offset`` where its first batch starts in
@@ -177,7 +177,7 @@ class EventBase:
     def wall_time_ns(self) -> int | None:
         """When it happened, in ns since the epoch; None if the trace does not say (Go < 1.25).
 
-        Reckoned from the generation's clock snapshot, so an adjustment of the system's clock
+        Computed from the generation's clock snapshot, so an adjustment of the system's clock
         shows from the next generation on.
         """
         return self.generation.wall_time_ns(self.time)
@@ -228,7 +228,7 @@ class _Sync(NamedTuple):
 class Sync(EventBase, _Sync):
     """A generation begins, or, the last of them, the trace ends.
 
-    All goroutines and procs of the generation before have been told of by now. ``n`` counts
+    All goroutines and procs of the generation before have appeared by now. ``n`` counts
     from 1. ``clock`` is None before Go 1.25 and at the end. ``experimental_batches`` has the
     generation's, by the experiment's name.
     """
@@ -366,7 +366,7 @@ class TaskBegin(EventBase, _Task):
 
 
 class TaskEnd(EventBase, _Task):
-    """A task's end. Where its begin is not in the trace, no parent is known and no name."""
+    """A task's end. If its begin is not in the trace, parent and name are unknown."""
 
     __slots__ = ()
     kind = Kind.TASK_END
@@ -443,11 +443,11 @@ class GoroutineTransition(EventBase, _GoroutineTransition):
 
     @property
     def is_restatement(self) -> bool:
-        """Whether nothing changes: the trace only tells which state the goroutine is in.
+        """Whether nothing changes: the event only repeats which state the goroutine is in.
 
-        It does so at its begin (``from_state`` is UNDETERMINED then), and once in each further
-        generation for goroutines that did nothing (``from_state`` is ``to_state``). Who counts
-        waits must leave these out.
+        A trace begins with such events (``from_state`` is UNDETERMINED), and each further
+        generation has one for every goroutine that did nothing (``from_state`` is ``to_state``).
+        Leave these out when you count waits.
         """
         return self.from_state is self.to_state or self.from_state is GoState.UNDETERMINED
 
@@ -472,7 +472,7 @@ class ProcTransition(EventBase, _ProcTransition):
 
     @property
     def is_restatement(self) -> bool:
-        """Whether nothing changes: the trace only tells which state the proc is in."""
+        """Whether nothing changes: the event only repeats which state the proc is in."""
         return self.from_state is self.to_state or self.from_state is ProcState.UNDETERMINED
 
 

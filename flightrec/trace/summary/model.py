@@ -61,19 +61,19 @@ class ExecutionStats:
     ``runnable_ns``
         Ready to run and waiting for a proc.
     ``blocked_ns``
-        Waiting, by the runtime's word for why (``""`` where the trace does not say, which is so
-        for what began before it).
+        Waiting, by the runtime's reason (``""`` if the trace does not say, as for what began
+        before it).
     ``syscall_ns``, ``syscall_blocked_ns``
-        In a syscall with a proc, and after the proc was taken away for the syscall took long.
+        In a syscall with a proc, and after the proc was taken away because the syscall took long.
     ``total_ns``
         From its first appearance to its end, or the trace's.
     ``range_ns``
         In the runtime's own ranges, by name (``GC mark assist``, ``GC incremental sweep``,
         ``stop-the-world (…)``). They overlap the others and one another.
 
-    The others but ``total_ns`` do not overlap. In one thing this is not what Go reckons: of a
-    goroutine whose proc was taken away in a syscall that outlasts the trace, Go counts the rest as
-    syscall time and as scheduling wait, both; here it is ``syscall_blocked_ns``.
+    All except ``total_ns`` and ``range_ns`` do not overlap. There is one difference from Go: if a
+    goroutine lost its proc in a syscall that outlasts the trace, Go counts the rest twice, as
+    syscall time and as scheduling wait. Here it is counted once, as ``syscall_blocked_ns``.
     """
 
     execution_ns: int = 0
@@ -91,12 +91,12 @@ class ExecutionStats:
 
     @property
     def gc_assist_ns(self) -> int:
-        """Helping the collector mark, which a goroutine that allocates fast must."""
+        """Helping the collector mark, as a goroutine that allocates fast has to."""
         return self.range_ns.get(GC_ASSIST, 0)
 
     @property
     def unknown_ns(self) -> int:
-        """What of ``total_ns`` nothing tells about."""
+        """The part of ``total_ns`` that no other field accounts for."""
         return max(0, self.total_ns - self._known)
 
     @property
@@ -166,7 +166,7 @@ class GoroutineSummary:
 
 @dataclass(frozen=True, slots=True)
 class MostOfOne:
-    """The most that one goroutine of many spent in each state, in ns; each may be another one."""
+    """The most that any goroutine spent in each state, in ns. Each may be another goroutine's."""
 
     execution_ns: int = 0
     runnable_ns: int = 0
@@ -304,10 +304,10 @@ class Longest:
 
 @dataclass(frozen=True, slots=True)
 class BlockingStack:
-    """Where goroutines blocked, why, how often and how long; waits that go on included.
+    """Where goroutines blocked, why, how often and how long, including waits that go on.
 
-    Of syscalls the ``reason`` is ``"syscall"``. ``durations`` are of those that ended, and
-    ``longest`` is the longest of all.
+    The ``reason`` of syscalls is ``"syscall"``. ``durations`` has those that ended; ``longest`` is
+    the longest of all.
     """
 
     reason: str

@@ -73,8 +73,8 @@ def summarize(source: Source | Iterable[Event], *, details: bool = True) -> Summ
     """Read a trace once and summarise it.
 
     *source*: what :func:`flightrec.trace.read` takes, what it returns, or any iterable of events
-    in their order. Without *details* there is no goroutine, task or region for itself, only what
-    they add up to; memory then does not grow with the trace.
+    in their order. Without *details* the summary has no individual goroutines, tasks and
+    regions, only their totals, and memory does not grow with the trace.
 
     Raises what ``read`` does; where a trace is broken, :class:`Summarizer` can still say what was
     before.
@@ -101,7 +101,7 @@ def summarize(source: Source | Iterable[Event], *, details: bool = True) -> Summ
 
 
 class Summarizer:
-    """Summarises events that come bit by bit.
+    """Summarises events incrementally.
 
     ::
 

@@ -83,15 +83,15 @@ def explain(
     :param since: ns on the trace clock: only what was going on then or later.
     :param until: ns on the trace clock: only what was going on then or earlier.
 
-    Without any, it is what the rule was about which saved the snapshot, if the JSON file beside it
-    says so: a task; or the longest delay, stop-the-world or wait for a lock, if too much of those
-    was measured. Else it is what stands out: the slowest task if it took far longer than the
+    Without any of these, the subject of the rule that saved the snapshot is explained, if the JSON
+    file beside it names one: a task, or the longest delay, stop-the-world or wait for a lock. If
+    there is none, what stands out is explained: the slowest task if it took far longer than the
     others of its name, else the longest wait, delay or stop-the-world if that is far beyond its
-    kind; where nothing is, the explanation says so.
+    kind. If nothing stands out, the explanation says so.
 
-    What was asked for and is not there raises :class:`NotInTraceError`; a broken trace raises
-    TraceFormatError. The trace is read twice, so a file that is not seekable is kept in
-    memory meanwhile.
+    What is not in the trace raises :class:`NotInTraceError`, and a broken trace
+    TraceFormatError; two subjects, or an ``until`` before ``since``, raise ValueError. The trace
+    is read twice, so a file that is not seekable is kept in memory meanwhile.
     """
     wanted = [task is not None, slowest_task, goroutine is not None, log is not None]
     if sum(wanted) > 1:
