@@ -35,6 +35,8 @@ const DISTINCT = 10;
 export class Painter {
   width = 0;
   height = 0;
+  /** How many pixels of the screen there are to one of CSS. */
+  ratio = 1;
   view: View = { from: 0, to: 1 };
   private bins: Bins | null = null;
   private readonly scratch = new Float64Array(STATES.length);
@@ -63,6 +65,11 @@ export class Painter {
 
   x(time: number): number {
     return LABELS + ((time - this.view.from) / (this.view.to - this.view.from)) * (this.width - LABELS);
+  }
+
+  /** The same at a whole pixel of the screen: what is drawn side by side then has no seams. */
+  private whole(time: number): number {
+    return Math.round(this.x(time) * this.ratio) / this.ratio;
   }
 
   time(x: number): number {
@@ -353,9 +360,8 @@ export class Painter {
     }
     const rects = STATES.map((): number[] => []);
     for (let bin = low; bin < high; bin++) {
-      // Whole pixels, so that there are no seams between them.
-      const x = Math.max(Math.round(this.x(bins.from + bin * width)), LABELS);
-      const wide = Math.max(Math.round(this.x(bins.from + (bin + 1) * width)) - x, 1);
+      const x = Math.max(this.whole(bins.from + bin * width), LABELS);
+      const wide = Math.max(this.whole(bins.from + (bin + 1) * width) - x, 1 / this.ratio);
       let bottom = y + height;
       for (let s = 0; s < states.length; s++) {
         const tall = (sums[(bin - low) * states.length + s]! / (most || 1)) * height;

@@ -171,6 +171,7 @@ export class Timeline {
       canvas.style.marginBottom = `${-height}px`;
     }
     context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    painter.ratio = ratio;
     painter.width = width;
     painter.height = height;
     painter.view = this.view;
