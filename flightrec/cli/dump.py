@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import json
-import os
-import secrets
 import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any
 
 from flightrec.cli.units import count, duration, format_duration, format_size
 
@@ -62,8 +59,12 @@ def run(args: argparse.Namespace) -> int:
     """Have it written."""
     from flightrec.cli.options import UsageError
     from flightrec.control.client import ask, find
+    from flightrec.destination import find_destination, open_output
+    from flightrec.newfile import new_file
 
-    if args.output == "-" and args.metadata:
+    where = args.output or f"{args.pid}.trace"
+    destination = None if where == "-" else find_destination(where)
+    if args.metadata and (destination is None or destination.is_stream):
         raise UsageError("--metadata needs a file to stand beside; name one with -o")
     path = find(args.pid)
     request = {
@@ -73,48 +74,24 @@ def run(args: argparse.Namespace) -> int:
         "reason": args.reason,
     }
     timeout = _SECONDS + (args.tail or 0.0)
-    if args.output == "-":
+    if destination is None or destination.is_stream:
         with tempfile.TemporaryFile() as file:
             reply = ask(path, request, timeout=timeout, file=file.fileno())
             file.seek(0)
-            shutil.copyfileobj(file, sys.stdout.buffer)
-        where = "standard output"
+            if destination is None:
+                shutil.copyfileobj(file, sys.stdout.buffer)
+            else:
+                with open_output(where) as descriptor, open(descriptor, "wb", closefd=False) as out:
+                    shutil.copyfileobj(file, out)
     else:
-        target = Path(args.output or f"{args.pid}.trace")
-        reply = _to_file(
-            target, lambda file: ask(path, request, timeout=timeout, file=file.fileno())
-        )
+        with new_file(destination.path) as descriptor:
+            reply = ask(path, request, timeout=timeout, file=descriptor)
         if args.metadata:
             text = json.dumps(reply["metadata"], indent=2) + "\n"
-            target.with_suffix(".json").write_text(text, encoding="utf-8")
-        where = str(target)
+            Path(where).with_suffix(".json").write_text(text, encoding="utf-8")
     if not args.quiet:
-        print(_text(where, reply), file=sys.stderr)
+        print(_text("standard output" if where == "-" else where, reply), file=sys.stderr)
     return 0
-
-
-def _to_file(target: Path, write: Any) -> dict[str, Any]:
-    """Have a file written that nobody sees before it is whole."""
-    temporary = target.with_name(f".{target.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        with _create(temporary, target) as file:
-            reply: dict[str, Any] = write(file)
-        temporary.replace(target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            temporary.unlink()
-        raise
-    return reply
-
-
-def _create(path: Path, target: Path) -> IO[bytes]:
-    # A trace shows what a program does: it is its user's alone, unless the user says otherwise.
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError as exc:
-        raise OSError(exc.errno, exc.strerror, str(target)) from exc
-    return os.fdopen(descriptor, "wb", buffering=0)
 
 
 def _text(where: str, reply: dict[str, Any]) -> str:

@@ -235,6 +235,20 @@ def test_unwritable_output(
     unharmed(listening)
 
 
+def test_open_output(
+    listening: ControlServer, tmp_path: Path, judge: Judge, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """An open file (/dev/stdout, /dev/fd/N) is written to, and nothing takes its place."""
+    target = tmp_path / "x.trace"
+    with target.open("wb") as file:
+        name = f"/dev/fd/{file.fileno()}"
+        assert main("dump", os.getpid(), "-o", name) == 0
+        assert main("dump", os.getpid(), "-o", name, "--metadata") == 2
+    assert "--metadata needs a file" in capfd.readouterr().err
+    judge.check(target)
+    assert {path.name for path in tmp_path.iterdir()} == {"x.trace", "run"}
+
+
 def test_a_failed_dump_keeps_the_old_file(
     recorder: flightrec.FlightRecorder, listening: ControlServer, tmp_path: Path
 ) -> None:

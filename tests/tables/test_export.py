@@ -142,9 +142,9 @@ def test_no_trace(name: str, tmp_path: Path, capsys: Any) -> None:
     assert list(tmp_path.iterdir()) == [file]
 
 
-@pytest.mark.parametrize("name", ["-", "/dev/stdout"])
+@pytest.mark.parametrize("name", ["-", "/dev/fd/1"])
 def test_standard_output(name: str, trace: Path, tmp_path: Path) -> None:
-    """``-o -`` and /dev/stdout are standard output, here a file, and nothing takes their place."""
+    """``-o -`` and /dev/fd/1 are standard output, here a file, and nothing takes their place."""
     expected = tmp_path / "t.jsonl"
     main(["export", str(trace), "--format", "jsonl", "-o", str(expected)])
     command = [sys.executable, "-m", "flightrec", "export", str(trace), "--format", "jsonl", "-o"]
