@@ -5,7 +5,6 @@ from __future__ import annotations
 import collections
 import contextlib
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from types import TracebackType
@@ -19,6 +18,7 @@ from flightrec.native_storage import NativeStorage
 from flightrec.recording import Recording, RecordingOptions
 from flightrec.ring import Retention
 from flightrec.runtime import GoRuntime
+from flightrec.seconds import deadline, left
 from flightrec.session import Session
 from flightrec.trace.continued import ContinuedReader
 from flightrec.trace.events import Event
@@ -85,10 +85,9 @@ class _Queue(NativeStorage):
         """
         with self._changed:
             while not self._waiting and not self.over:
-                left = None if until is None else until - time.monotonic()
-                if left is not None and left <= 0:
+                if left(until) == 0:
                     return False
-                self._changed.wait(left)
+                self._changed.wait(left(until))
         return True
 
     @property
@@ -149,7 +148,7 @@ class LiveEvents(Iterator[Event]):
         event = next(self._batch, None)  # an iterator of a list: threads may share it
         if event is None:
             self._check_fork()
-            until = None if self._timeout is None else time.monotonic() + self._timeout
+            until = deadline(self._timeout)
             while (event := self._next_decoded()) is None:
                 self._await(until)
         return event

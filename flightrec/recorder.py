@@ -24,6 +24,7 @@ from flightrec.output import BinaryWriter
 from flightrec.recording import Pacing, Recording, RecordingOptions, StorageName
 from flightrec.ring import Retention, RetentionPolicy, newest, retain
 from flightrec.runtime import GoRuntime, load
+from flightrec.seconds import check_seconds, deadline, left
 from flightrec.snapshot import Snapshot
 from flightrec.steering import Steering
 from flightrec.stream import TraceStream, buffered
@@ -39,9 +40,8 @@ DEFAULT_MIN_AGE = 10.0
 DEFAULT_MAX_BYTES = 10 << 20
 EXPERIMENTS = ("allocfree",)
 
-#: A window can be no larger or older than this: the bridge and Go count in 64 bits.
+#: A window can be no larger than this: the bridge and Go count in 64 bits.
 _MOST_BYTES = 1 << 60
-_MOST_SECONDS = 9e9  # 285 years
 
 #: How often a stop looks whether a write in progress has ended.
 _LOOK_SECONDS = 0.005
@@ -199,7 +199,7 @@ class FlightRecorder(Steering):
         :raises ValueError: it is not positive, not finite, or more than 285 years.
         :raises TypeError: it is not a number.
         """
-        self._min_age = _seconds("min_age", seconds)
+        self._min_age = check_seconds("min_age", seconds)
 
     def set_size(self, nbytes: int) -> None:
         """Set the size of the window, for the next :meth:`start`.
@@ -263,19 +263,17 @@ class FlightRecorder(Steering):
         :raises FlightRecorderError: the first error, if the recording ended for one; it is stopped
             all the same.
         """
-        if timeout is not None:
-            _seconds("timeout", timeout, zero=True)
         recording = self._started()
-        until = None if timeout is None else time.monotonic() + timeout
+        until = deadline(timeout)
         if self._rules is not None:
             self._rules.settle(timeout)
         self._await_write(until)
-        recording.stop(_left(until))  # several callers may wait, each as long as it likes
+        recording.stop(left(until))  # several callers may wait, each as long as it likes
         with self._lifecycle:
             if self._recording is not recording:  # another one has stopped it meanwhile
                 raise NotEnabledError("this flight recorder is not started")
             for events in list(self._live):
-                events.end(timeout=_left(until))
+                events.end(timeout=left(until))
             self._last_stats = self._stats_of(recording, enabled=False)
             recording.close()
             self._recording = None
@@ -290,7 +288,7 @@ class FlightRecorder(Steering):
         """
         written = self._written
         while self._writing.locked() and self._written == written:
-            if _left(until) == 0:
+            if left(until) == 0:
                 raise TimeoutError(
                     "a write_to of this flight recorder is in progress; it is still recording"
                 )
@@ -422,8 +420,7 @@ class FlightRecorder(Steering):
         from flightrec.live import LiveEvents  # the reader, which few want
 
         options = buffered(buffer_bytes, self._started().options.experiments)
-        if timeout is not None:
-            _seconds("timeout", timeout, zero=True)
+        deadline(timeout)  # checks it
         events = LiveEvents(self._runtime, options, timeout)
         with self._lifecycle:
             ended = not self.enabled
@@ -436,10 +433,9 @@ class FlightRecorder(Steering):
     def _take(
         self, recording: Recording, last: float | None, flush: bool, timeout: float | None
     ) -> Snapshot:
-        if timeout is not None:
-            _seconds("timeout", timeout, zero=True)
+        deadline(timeout)  # checks it
         if last is not None:
-            _seconds("last", last, zero=True)
+            check_seconds("last", last, zero=True)
         if flush:
             self._runtime._annotations.announce_threads()
         for _ in range(_ATTEMPTS if flush else 1):
@@ -488,20 +484,6 @@ class FlightRecorder(Steering):
     def __repr__(self) -> str:
         state = "enabled" if self.enabled else "not enabled"
         return f"<FlightRecorder {state}, {self._min_age} s, {self._max_bytes} bytes>"
-
-
-def _left(until: float | None) -> float | None:
-    """Return how many seconds are left until a time of the monotonic clock; None: no limit."""
-    return None if until is None else max(0.0, until - time.monotonic())
-
-
-def _seconds(name: str, value: float, *, zero: bool = False) -> float:
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
-        raise TypeError(f"{name} must be a number of seconds, not {value!r}")
-    seconds = float(value)
-    if not (seconds > 0 or (zero and seconds == 0)) or seconds > _MOST_SECONDS:
-        raise ValueError(f"{name} must be a positive number of seconds, and finite: {value!r}")
-    return seconds
 
 
 def _check_choices(what: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:

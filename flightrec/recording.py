@@ -5,7 +5,6 @@ from __future__ import annotations
 import atexit
 import contextlib
 import threading
-import time
 import weakref
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from flightrec.native_storage import NativeStorage
 from flightrec.python_storage import PythonStorage
 from flightrec.ring import Retention
 from flightrec.runtime import GoRuntime
+from flightrec.seconds import deadline, left
 from flightrec.session import Session
 from flightrec.signals import takes_no_signals
 
@@ -172,6 +172,7 @@ class Recording:
         :raises FlightRecorderError: the recording has ended; its first error.
         """
         self._not_on_delivery("flush")
+        deadline(timeout)  # checks it
         try:
             self.session.flush(timeout)
         except FlightRecorderError as exc:
@@ -197,11 +198,15 @@ class Recording:
         :raises TimeoutError: it takes longer than ``timeout`` seconds; it goes on stopping.
         """
         self._not_on_delivery("stop")
-        until = None if timeout is None else time.monotonic() + timeout
+        until = deadline(timeout)
         self.session.stop(timeout)
-        self._thread.join(None if until is None else max(0.0, until - time.monotonic()))
+        self._thread.join(left(until))
         if self._thread.is_alive():
-            raise TimeoutError(f"{self._awaited} within {round(timeout or 0, 3)} s")
+            raise self.took_too_long(timeout)
+
+    def took_too_long(self, timeout: float | None) -> TimeoutError:
+        """Return the error of a wait for the delivery thread."""
+        return TimeoutError(f"{self._awaited} within {round(timeout or 0, 3)} s")
 
     def _not_on_delivery(self, verb: str) -> None:
         if threading.current_thread() is self._thread:

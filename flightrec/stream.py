@@ -60,6 +60,7 @@ class _Writer(NativeStorage):
         self._sink = sink
         self._newest: int | None = None
         self._missed = 0  # when the last generation was written
+        self.writing = False
         self.written_bytes = 0
         self.written_generations = 0
 
@@ -72,7 +73,9 @@ class _Writer(NativeStorage):
                 missed = max(missed, 1)
             # A file object may keep the views longer than this call lasts.
             pieces = NativeHold.of(self._session.library.cdll, each).buffers
+            self.writing = True
             self._sink.write(pieces, each, missed=missed)
+            self.writing = False
             self._newest = each.number
             self.written_bytes += each.bytes
             self.written_generations += 1
@@ -169,7 +172,12 @@ class TraceStream:
         :raises Exception: the stream has ended for this error; see :attr:`failure`.
         """
         self._check()
-        self._recording.flush(timeout)
+        try:
+            self._recording.flush(timeout)
+        except TimeoutError:
+            if self._recording.writer.writing:
+                raise self._recording.took_too_long(timeout) from None
+            raise
 
     def stop(self, *, timeout: float | None = None) -> None:
         """End the stream with what has happened until now, and return when all of it is written.

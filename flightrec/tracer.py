@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import os
 from dataclasses import replace
@@ -91,7 +92,9 @@ class Tracer:
                 raise TypeError(f"{name} must be a number, not {limit!r}")
             if limit is not None and not (limit > 0 and math.isfinite(limit)):
                 raise ValueError(f"{name} must be positive and finite: {limit!r}")
-        if not isinstance(file, (str, os.PathLike)) and not callable(getattr(file, "write", None)):
+        if not isinstance(file, (str, os.PathLike)) and (
+            isinstance(file, io.TextIOBase) or not callable(getattr(file, "write", None))
+        ):
             raise TypeError(f"file must be a path or a binary file object, not {file!r}")
         options = self._options
         if rotate_bytes is not None:  # so that a file has several

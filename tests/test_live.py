@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import threading
 import time
@@ -112,6 +113,31 @@ def test_threads_share_a_loop(
     recorder.stop()
     found = [event for thread in threads for event in thread.result()]
     assert sorted(marks(found)) == wanted
+
+
+def test_in_asyncio(runtime: flightrec.GoRuntime, recorder: flightrec.FlightRecorder) -> None:
+    """In asyncio events are waited for in threads, and a task that waits can be cancelled."""
+    seen: list[str] = []
+
+    async def watch(found: asyncio.Event) -> None:
+        with recorder.events() as events:
+            while (event := await asyncio.to_thread(next, events, None)) is not None:
+                if marks([event]):
+                    seen.extend(marks([event]))
+                    found.set()
+
+    async def main() -> None:
+        found = asyncio.Event()
+        task = asyncio.create_task(watch(found))
+        while not found.is_set():
+            runtime.log("mark", "x")
+            await recorder.snapshot_async()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    asyncio.run(asyncio.wait_for(main(), DEADLINE))
+    assert set(seen) == {"x"}
 
 
 def test_interrupted_loop(

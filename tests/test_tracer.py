@@ -232,8 +232,11 @@ def test_blocked_consumer(
     assert gate.reached.wait(DEADLINE)
     fill_until(runtime, lambda: stream.stats().missed_generations >= 3, "some are missed")
     assert stream.stats().buffered_bytes < 8 * MIB
-    with pytest.raises(TimeoutError):
+    with pytest.raises(TimeoutError, match="the file did not take all of the trace"):
         stream.flush(timeout=0.01)
+    for act in (stream.flush, stream.stop):
+        with pytest.raises(ValueError, match="timeout must be a positive number of seconds"):
+            act(timeout=-1)
     snapshot = recorder.snapshot()
     with pytest.raises(TimeoutError, match="the file did not take all of the trace"):
         stream.stop(timeout=0.01)
@@ -430,6 +433,7 @@ def test_partial_files_are_kept(tracer: flightrec.Tracer, tmp_path: Path) -> Non
         (lambda t, p: t.start(p / "no" / "t"), FileNotFoundError, "no"),
         (lambda t, p: t.start(p), IsADirectoryError, "directory"),
         (lambda t, p: t.start(3), TypeError, "a path or a binary file"),
+        (lambda t, p: t.start(io.StringIO()), TypeError, "a path or a binary file"),
         (lambda t, p: t.start(p / "t", rotate_bytes=0), ValueError, "rotate_bytes"),
         (lambda t, p: t.start(p / "t", rotate_seconds=float("nan")), ValueError, "rotate_seconds"),
         (lambda t, p: t.start(io.BytesIO(), rotate_bytes=9), ValueError, "rotated"),
