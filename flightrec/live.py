@@ -177,9 +177,13 @@ class LiveEvents(Iterator[Event]):
 
     @property
     def skipped_generations(self) -> int:
-        """How many generations were skipped because they were not read in time."""
-        with contextlib.suppress(NotEnabledError):  # it was noted at the end
-            self._skipped = self._recording.statistics().dropped_generations
+        """How many generations were skipped because they were not read in time.
+
+        In a forked child: up to when it was last asked for, before the fork.
+        """
+        if not is_forked():  # there another thread may have held the bridge's locks
+            with contextlib.suppress(NotEnabledError):  # it was noted at the end
+                self._skipped = self._recording.statistics().dropped_generations
         return self._skipped + self._recording.queue.skipped
 
     def end(self, *, timeout: float | None = None) -> None:

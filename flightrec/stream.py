@@ -199,9 +199,14 @@ class TraceStream:
                 raise self._recording.failure
 
     def stats(self) -> StreamStats:
-        """Return what it has done; after a stop, as it was then. Does not enter Go."""
+        """Return what it has done; after a stop, as it was then. Does not enter Go.
+
+        In a forked child it is empty, unless the stream was stopped before the fork.
+        """
         if self._stopped is not None:
             return self._stopped
+        if is_forked():  # another thread may have held the bridge's locks
+            return StreamStats()
         try:
             return self._stats(active=self.active)
         except NotEnabledError:

@@ -333,7 +333,10 @@ def test_end_of_the_interpreter(child: Child, judge: Judge, tmp_path: Path) -> N
 
 
 def test_fork(child: Child, judge: Judge, tmp_path: Path) -> None:
-    """In a forked child a stream refuses at once, and its end leaves the parent's files alone."""
+    """In a forked child a stream refuses at once, and its end leaves the parent's files alone.
+
+    It asks the bridge for nothing there, whose locks another thread may have held.
+    """
     child.run(
         """
         runtime = flightrec.load()
@@ -351,6 +354,7 @@ def test_fork(child: Child, judge: Judge, tmp_path: Path) -> None:
                     os._exit(1)
                 with stream:
                     pass
+                assert stream.stats() == flightrec.StreamStats()
             del stream, streams, act
             sys.exit()
         assert os.waitpid(pid, 0)[1] == 0
