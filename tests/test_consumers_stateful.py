@@ -1,4 +1,4 @@
-"""Any mix of recorders, streams and the program's own traces: each output is what was asked for.
+"""Any mix of recorders, streams, live events and the program's own traces: all is as asked for.
 
 The machine runs in a child process, because it needs a program of its own; Go reads the files
 afterwards. Everything that happens is a mark in the trace, so that each output can be told: it has
@@ -37,6 +37,7 @@ class Consumers(RuleBasedStateMachine):
     @initialize()
     def begin(self):
         self.recorders, self.streams, self.program = {}, {}, None
+        self.loops = {}  # over live events: whose recorder, and since when
 
     def mark(self):
         marks.append(str(len(marks)))
@@ -64,8 +65,31 @@ class Consumers(RuleBasedStateMachine):
     @rule(data=st.data())
     def stop_recorder(self, data):
         recorder = data.draw(st.sampled_from(list(self.recorders)))
+        self.end_recorder(recorder)
+
+    def end_recorder(self, recorder):
         del self.recorders[recorder]
         recorder.stop()
+        for events in [each for each, (of, _) in self.loops.items() if of is recorder]:
+            self.end_loop(events)
+
+    @precondition(lambda self: self.recorders and len(self.loops) < 2)
+    @rule(data=st.data())
+    def start_loop(self, data):
+        recorder = data.draw(st.sampled_from(list(self.recorders)))
+        self.loops[recorder.events()] = (recorder, len(marks))
+
+    @precondition(lambda self: self.loops)
+    @rule(data=st.data())
+    def stop_loop(self, data):
+        self.end_loop(data.draw(st.sampled_from(list(self.loops))))
+
+    def end_loop(self, events):
+        _, since = self.loops.pop(events)
+        events.end()
+        logs = [event for event in events if isinstance(event, flightrec.trace.Log)]
+        assert [log.message for log in logs if log.category == "mark"] == marks[since:]
+        assert events.skipped_generations == 0
 
     @precondition(lambda self: self.recorders)
     @rule(data=st.data())
@@ -138,7 +162,7 @@ class Consumers(RuleBasedStateMachine):
             self.end_stream(stream)
         self.mark()
         for recorder in list(self.recorders):
-            recorder.stop()
+            self.end_recorder(recorder)
         cdll = runtime._library.cdll
         assert cdll.flightrec_session_count() == 0
         assert cdll.flightrec_generation_count() == 0
