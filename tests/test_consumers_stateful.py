@@ -169,8 +169,9 @@ class Consumers(RuleBasedStateMachine):
         assert not runtime.run("enabled")
 
 
+# Hypothesis begins with the simplest examples, one rule again and again: a few later they are mixed.
 settings = hypothesis.settings(
-    max_examples=1, stateful_step_count=25, database=None, deadline=None,
+    max_examples=10, stateful_step_count=25, database=None, deadline=None,
     suppress_health_check=list(hypothesis.HealthCheck),
 )
 examples = 0
