@@ -216,9 +216,9 @@ func (s *stream) removeLocked(w *window, why error) {
 		}
 	}
 	s.windows = rest
+	s.setPaceLocked() // before whoever waits for the end learns of it
 	w.end(why)
 	w.put()
-	s.setPaceLocked()
 }
 
 // setPaceLocked makes the smallest size that a window asks for the one that generations are ended for.
