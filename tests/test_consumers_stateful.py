@@ -202,10 +202,11 @@ def marks_in(path: str) -> list[str]:
 def test_any_mix(libraries: Callable[[str], Path], judge: Judge, tmp_path: Path) -> None:
     """Each output is a valid trace, and begins and ends where it was asked for.
 
-    FLIGHTREC_SEED begins elsewhere, for other mixes.
+    FLIGHTREC_SEED and FLIGHTREC_SECONDS ask for other mixes, and for more.
     """
     child = Child(libraries("traces"))
-    done = child.run(MACHINE, tmp_path, 1.0, os.environ.get("FLIGHTREC_SEED", "0"))
+    seconds, seed = (os.environ.get(f"FLIGHTREC_{name}", "0") for name in ("SECONDS", "SEED"))
+    done = child.run(MACHINE, tmp_path, seconds, seed)
     kinds, outputs = json.loads(done.stdout)
     assert set(kinds) == {"file", "loop", "path", "program", "rotated", "snapshot"}
     everything: list[Path] = []
