@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,21 @@ def test_no_trace(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_no_file(tmp_path: Path) -> None:
     """A file that is not there ends with 2."""
     assert main(["info", str(tmp_path / "none")]) == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux's")
+def test_unreadable_file(capsys: pytest.CaptureFixture[str]) -> None:
+    """An error while a file is read names the file."""
+    assert main(["info", "/proc/self/mem"]) == 2
+    assert capsys.readouterr().err == "flightrec: /proc/self/mem: Input/output error\n"
+
+
+def test_from_a_pipe(recorded: Path) -> None:
+    """Of a trace from a pipe the size is told, too."""
+    data = recorded.read_bytes()
+    command = [sys.executable, "-m", "flightrec", "info", "--json", "/dev/stdin"]
+    done = subprocess.run(command, input=data, stdout=subprocess.PIPE, check=True)
+    assert json.loads(done.stdout)["bytes"] == len(data)
 
 
 class _Terminal(io.StringIO):

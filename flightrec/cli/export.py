@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -80,7 +79,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _write(args: argparse.Namespace, output: str) -> Exception | None:
     """Write any format but SQLite; return why the trace is not valid."""
-    from flightrec.export.files import whole_file, whole_folder
+    from flightrec.cli.tracefile import output_file
+    from flightrec.export.files import whole_folder
     from flightrec.export.parquet import write_parquet
     from flightrec.export.perfetto import PERFETTO_TABLES, write_perfetto
     from flightrec.export.textfiles import write_csv, write_jsonl
@@ -90,9 +90,7 @@ def _write(args: argparse.Namespace, output: str) -> Exception | None:
     tables = PERFETTO_TABLES if perfetto else (*USUAL, "events") if args.events else USUAL
     reader = read_tables(args.file, tables, strict=False)
     if args.format in _STREAMED:
-        with (
-            contextlib.nullcontext(sys.stdout.buffer) if output == "-" else whole_file(output)
-        ) as file:
+        with output_file(output) as file:
             (write_perfetto if perfetto else write_jsonl)(reader, file)
     else:
         with whole_folder(output) as folder:

@@ -38,7 +38,6 @@ def configure(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Read the trace once and print."""
     import json
-    from pathlib import Path
 
     from flightrec import trace
     from flightrec.cli.layout import terminal_width
@@ -57,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
         except TraceFormatError as exc:
             broken = exc
     summary = summarizer.summary()
-    facts = overview(summary, args.file, Path(args.file).stat().st_size)
+    facts = overview(summary, args.file, file.size)
     facts["error"] = None if broken is None else str(broken)
     if args.json:
         print(json.dumps(facts, indent=2))

@@ -45,6 +45,11 @@ class ProgressFile:
             self._show()
         return data
 
+    @property
+    def size(self) -> int:
+        """The file's bytes; of a pipe, those that have been read."""
+        return self._size or self._done
+
     def seekable(self) -> bool:
         """It can be read again."""
         return self._file.seekable()

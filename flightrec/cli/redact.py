@@ -27,7 +27,13 @@ def configure(subparsers: Subparsers) -> None:
         "numbers. The result is a valid trace with the same numbers.",
     )
     parser.add_argument("file", metavar="FILE", help="the trace, gzip'd or not")
-    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to write it")
+    parser.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        required=True,
+        help="where to write it; - is standard output",
+    )
     parser.add_argument(
         "--keep",
         metavar="CLASS,…",
@@ -42,20 +48,20 @@ def configure(subparsers: Subparsers) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the file."""
     from flightrec.cli.progress import ProgressFile
-    from flightrec.cli.tracefile import without_collector
+    from flightrec.cli.tracefile import output_file, without_collector
     from flightrec.errors import TraceFormatError
-    from flightrec.export.files import whole_file
     from flightrec.redact import CLASSES, redact
 
     keep = [word for text in args.keep for word in text.split(",") if word]
     for word in keep:
         if word not in CLASSES:
             raise UsageError(f"--keep: there is no class {word!r}; there are {', '.join(CLASSES)}")
-    if Path(args.output).exists() and Path(args.output).samefile(args.file):
-        raise UsageError(f"{args.output} is the trace itself; give another name with -o")
+    output = args.output
+    if Path(output).exists() and Path(output).samefile(args.file):
+        raise UsageError(f"{output} is the trace itself; give another name with -o")
     try:
         with ProgressFile(args.file) as file, without_collector():
-            with whole_file(args.output) as out:
+            with output_file(output) as out:
                 redact(file, out, keep=keep)
     except TraceFormatError as exc:
         print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)

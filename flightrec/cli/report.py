@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import contextlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,22 +36,16 @@ def configure(subparsers: Subparsers) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Write the report."""
-    from flightrec.cli.tracefile import without_collector
+    from flightrec.cli.tracefile import output_file, without_collector
     from flightrec.errors import TraceFormatError
-    from flightrec.export.files import whole_file
     from flightrec.report import write_report
 
     output = args.output or str(Path(args.file).with_suffix(".html"))
     if Path(output).exists() and Path(args.file).exists() and Path(output).samefile(args.file):
         raise UsageError(f"{output} is the trace itself; give another name with -o")
     try:
-        with (
-            without_collector(),
-            contextlib.nullcontext(sys.stdout.buffer)
-            if output == "-"
-            else whole_file(output) as file,
-        ):
-            error: Exception | None = write_report(args.file, file)
+        with without_collector(), output_file(output) as out:
+            error: Exception | None = write_report(args.file, out)
     except TraceFormatError as exc:  # no trace at all
         print(f"flightrec: {args.file}: not a valid trace: {exc}", file=sys.stderr)
         return 1

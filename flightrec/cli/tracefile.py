@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
-__all__ = ["format_name", "is_gzip", "unpacked", "without_collector"]
+__all__ = ["format_name", "is_gzip", "output_file", "unpacked", "without_collector"]
 
 _WRITERS = {22: "Go 1.22", 23: "Go 1.23 or 1.24", 25: "Go 1.25", 26: "Go 1.26+"}
 
@@ -21,6 +23,18 @@ def is_gzip(path: Path) -> bool:
     """Whether a file is gzip'd."""
     with path.open("rb") as file:
         return file.read(2) == b"\x1f\x8b"
+
+
+@contextlib.contextmanager
+def output_file(path: str) -> Iterator[BinaryIO]:
+    """Standard output for ``-``, else a file that is there once it is written to its end."""
+    from flightrec.export.files import whole_file
+
+    if path == "-":
+        yield sys.stdout.buffer
+    else:
+        with whole_file(path) as file:
+            yield file
 
 
 @contextlib.contextmanager

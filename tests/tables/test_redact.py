@@ -192,6 +192,14 @@ def secret() -> bytes:
     return trace + batch(1, 7, 1000, *events) + sync(26, 1, 1000)
 
 
+def test_standard_output(secret: bytes, tmp_path: Path, capsysbinary: Any) -> None:
+    """``-o -`` is standard output."""
+    file = tmp_path / "s.trace"
+    file.write_bytes(secret)
+    assert main(["redact", str(file), "-o", "-"]) == 0
+    assert capsysbinary.readouterr().out == redacted(file)
+
+
 def test_classes(secret: bytes) -> None:
     """Each class has its own words; the standard library's and the runtime's words stay."""
     out = redacted(secret)
