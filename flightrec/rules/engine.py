@@ -272,7 +272,7 @@ class RuleEngine:
         if thread is not current_thread():
             thread.join(_CLOSE_SECONDS)
         if reader is not None:
-            reader.close(_CLOSE_SECONDS)
+            reader.close(max(0.0, _CLOSE_SECONDS - reader.stall))
         if news is not None:
             news.close(_CLOSE_SECONDS)
         self._saver.close(_LAST_SECONDS)
