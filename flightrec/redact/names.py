@@ -133,7 +133,8 @@ _ENDINGS: Final = frozenset({"go", "s", "c", "h"})
 def is_public(function: str, file: str) -> bool:
     """Whether a function is of the standard library or of flightrec, as its file says too.
 
-    A program's package may be called as one of the standard library's is.
+    A program's package may be called as one of the standard library's is. The runtime has the
+    functions that other packages declare without a body (linkname): time.Sleep, for one.
     """
     path = package(function)
     if is_bridge(function) or path.startswith(_BRIDGE):
@@ -141,4 +142,4 @@ def is_public(function: str, file: str) -> bool:
     if not is_standard_library(function):
         return False
     folder = f"/{file}".replace("\\", "/").rpartition("/")[0]
-    return folder.endswith(f"/{path}")
+    return folder.endswith((f"/{path}", "/src/runtime")) or folder == "/runtime"

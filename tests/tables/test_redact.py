@@ -178,6 +178,10 @@ def secret() -> bytes:
         10: b"/home/me/net/secret.go",
         11: b"sync",
         12: b"never used",
+        13: b"time.Sleep",
+        14: b"/usr/local/go/src/runtime/time.go",
+        15: b"time.secret",
+        16: b"/home/me/runtime/secret.go",
     }
     events = [
         *running(1, 7),
@@ -187,7 +191,7 @@ def secret() -> bytes:
         event("UserLog", 1, 1, 5, 1, 1),
         event("GoBlock", 1, 11, 1),
     ]
-    frames = [(1, 1, 2, 7), (2, 7, 8, 8), (3, 9, 10, 9)]
+    frames = [(1, 1, 2, 7), (2, 7, 8, 8), (3, 9, 10, 9), (4, 13, 14, 9), (5, 15, 16, 9)]
     trace = header(26) + strings(1, names) + stacks(1, {1: frames})
     return trace + batch(1, 7, 1000, *events) + sync(26, 1, 1000)
 
@@ -214,9 +218,14 @@ def test_classes(secret: bytes) -> None:
         "net/http/server.go",
         "package2.func2",
         "file2.go",
+        "time.Sleep",
+        "runtime/time.go",
+        "package3.func3",
+        "file3.go",
         "sync",
         "",
     }
+    assert redacted(out) == out
     assert b"secret" not in out
     assert b"home" not in out
 
@@ -228,8 +237,12 @@ def test_keep(kept: str, secret: bytes) -> None:
     assert (
         left
         == {
-            "functions": {"corp/secret.(*Plan).Run", "net/http.secret"},
-            "files": {"/home/me/secret/plan.go", "/home/me/net/secret.go"},
+            "functions": {"corp/secret.(*Plan).Run", "net/http.secret", "time.secret"},
+            "files": {
+                "/home/me/secret/plan.go",
+                "/home/me/net/secret.go",
+                "/home/me/runtime/secret.go",
+            },
             "tasks": {"secret task"},
             "regions": {"secret region"},
             "categories": {"secret category"},
