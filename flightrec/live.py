@@ -44,12 +44,15 @@ class _Queue(NativeStorage):
         self._changed = threading.Condition()
         self.over = False
         self.skipped = 0
+        self._dropped = False
 
     def keep(self, shown: Any, _oldest: int, elsewhere: Any) -> int:
         number = 0
         with self._changed:
             for each in shown:
                 number = each.number
+                if self._dropped:
+                    continue
                 hold = NativeHold.of(self._session.library.cdll, each)
                 self._waiting.append(_Waiting(number, bytes(each.header), each.bytes, hold))
                 self._bytes += each.bytes
@@ -65,9 +68,13 @@ class _Queue(NativeStorage):
             self.over = True
             self._changed.notify_all()
 
-    def clear(self) -> None:
+    def drop(self) -> None:
+        """Keep nothing, now and later: nobody reads any more."""
+        self.end()
         with self._changed:
+            self._dropped = True
             self._waiting.clear()
+            self._bytes = 0
 
     def take(self) -> _Waiting | None:
         """Return the next generation; None if there is none yet."""
@@ -203,10 +210,9 @@ class LiveEvents(Iterator[Event]):
     def close(self) -> None:
         """End it at once; what was not read yet is dropped. May be called again."""
         self._check_fork()
-        self._recording.queue.end()
+        self._recording.queue.drop()
         self.end()
         with self._decoding:
-            self._recording.queue.clear()
             self._batches, self._batch = iter(()), iter(())
 
     def __enter__(self) -> LiveEvents:
@@ -227,4 +233,4 @@ class LiveEvents(Iterator[Event]):
 
 def _drop(recording: _LiveRecording) -> None:
     recording.close()
-    recording.queue.end()
+    recording.queue.drop()

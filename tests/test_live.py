@@ -174,7 +174,7 @@ def test_interrupted_loop(
 
 def test_ends_and_waits(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
     """It needs a recorder that runs; times out and goes on; another thread can end it."""
-    recorder = make_recorder()
+    recorder, before = make_recorder(), runtime._library.cdll.flightrec_generation_count()
     with pytest.raises(flightrec.NotEnabledError):
         recorder.events()
     recorder.start()
@@ -194,11 +194,16 @@ def test_ends_and_waits(runtime: flightrec.GoRuntime, make_recorder: MakeRecorde
     runtime.log("mark", "x")
     endless.end()
     assert marks(thread.result()) == ["x"]
+    cdll = runtime._library.cdll
+    sessions = cdll.flightrec_session_count()
     events = recorder.events()
     iterator = iter(events)
+    runtime.log("mark", "y")
+    recorder.snapshot()
     del events, iterator  # dropped in the middle
-    until(lambda: runtime._library.cdll.flightrec_session_count() == 1, "its session has ended")
+    until(lambda: cdll.flightrec_session_count() <= sessions, "its session has ended")
     recorder.stop()
+    until(lambda: cdll.flightrec_generation_count() <= before, "its generations are free")
 
 
 def test_fork(child: Child) -> None:
