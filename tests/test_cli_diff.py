@@ -146,6 +146,7 @@ def test_width(
         (["A", "--a", "0s..1s", "--b", "0s..1s"], "name a second trace"),
         (["A", "--a", "1s"], "not a stretch"),
         (["A", "--a", "50s..60s", "--b", "0s..1s"], "no event in that stretch"),
+        (["A", "--a", "2s..1s", "--b", "0s..1s"], "ends before it begins"),
     ],
 )
 def test_wrong_usage(

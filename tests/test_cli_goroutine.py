@@ -46,6 +46,27 @@ def worker(summary: trace.Summary) -> int:
     )
 
 
+@pytest.mark.parametrize(
+    ("span", "code", "told"),
+    [
+        (["--since", "10m"], 0, "It did not exist in the stretch that was asked for."),
+        (["--since", "2s", "--until", "1s"], 2, "--until is before --since"),
+    ],
+)
+def test_odd_stretches(
+    span: list[str],
+    code: int,
+    told: str,
+    recorded: Path,
+    summary: trace.Summary,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That a goroutine was not there is told, and a stretch that ends early is wrong usage."""
+    assert main(["goroutine", str(recorded), str(worker(summary)), *span]) == code
+    captured = capsys.readouterr()
+    assert told in captured.out + captured.err
+
+
 def test_stretches_tile_each_life(recorded: Path, summary: trace.Summary) -> None:
     """Each stretch begins where the one before ends, and together they are the summary's times."""
     events = list(trace.read(recorded))

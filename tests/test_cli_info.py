@@ -72,6 +72,42 @@ def test_one_screen(
     assert len(lines) <= (60 if columns >= 80 else 80)
 
 
+@pytest.fixture(scope="module")
+def odd(runtime: flightrec.GoRuntime, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A trace in which very much is odd, and has very long names."""
+    file = tmp_path_factory.mktemp("info") / "odd.trace"
+    with flightrec.FlightRecorder(runtime, max_bytes=8 << 20) as recorder:
+        for i in range(8):
+            for name in (f"{i} " + "many words " * 60, f"{i}" + "long" * 150):
+                for k in range(10):
+                    with runtime.task(name), runtime.region(name):
+                        if k == 9:
+                            runtime.run("http_server" if i else "gc_churn", duration=0.02)
+        recorder.write_to(file)
+    return file
+
+
+@pytest.mark.parametrize("more", [[], ["--all"]], ids=["", "all"])
+@pytest.mark.parametrize("columns", [60, 80, 100, 200])
+def test_one_screen_of_odd_things(
+    columns: int,
+    more: list[str],
+    odd: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """However much is odd and however long names are, it is one screen, and says what it leaves."""
+    monkeypatch.chdir(odd.parent)
+    monkeypatch.setenv("COLUMNS", str(columns))
+    assert main(["info", *more, odd.name]) == 0
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert max(map(len, lines)) <= columns
+    assert len(lines) <= (60 if columns >= 80 else 80)
+    assert re.search(r"and \d+ more \(--json\)", out)
+    assert re.search(r"and \d+ other names", out)
+
+
 def test_functions_are_not_cut(
     recorded: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -103,10 +105,49 @@ def test_broken_tail(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 def test_since(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Times count from the start of the trace."""
-    assert main(["why", str(snapshot), "--since", "10m"]) == 0
+    assert main(["why", str(snapshot), "--until", "1ns"]) == 0
     out = capsys.readouterr().out
     assert out.startswith("Nothing stands out. Looked at: no tasks")
     assert "--slowest, --task NAME and --goroutine N explain one all the same." in out
+
+
+@pytest.mark.parametrize(
+    ("span", "code", "reason"),
+    [
+        (["--since", "10m"], 1, "there is no event in that stretch; the trace lasts"),
+        (["--until", "1"], 1, "there is no event in that stretch; the trace lasts"),
+        (["--since", "2s", "--until", "1s"], 2, "--until is before --since"),
+    ],
+)
+def test_odd_stretches(
+    span: list[str], code: int, reason: str, snapshot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A stretch outside the trace has nothing to explain, and one that ends early is wrong."""
+    assert main(["why", str(snapshot), *span]) == code
+    assert reason in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("span", [[], ["--since", "1ns"]], ids=["", "since"])
+def test_standard_input(
+    span: list[str], snapshot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """- is standard input, be it a file or a pipe; the answer is the same."""
+    assert main(["why", "--json", str(snapshot), *span]) == 0
+    answer = capsys.readouterr().out.encode()
+    command = [sys.executable, "-m", "flightrec", "why", "--json", "-", *span]
+    with snapshot.open("rb") as file:
+        assert subprocess.check_output(command, stdin=file) == answer
+    data = snapshot.read_bytes()
+    assert subprocess.check_output(command, input=data) == answer
+
+
+def test_no_events(
+    runtime: flightrec.GoRuntime, snapshot: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of a trace that is cut off before its first event is nothing to explain."""
+    snapshot.write_bytes(snapshot.read_bytes()[:16])
+    assert main(["why", str(snapshot)]) == 0
+    assert capsys.readouterr().out == "There is nothing to explain: the trace has no events.\n"
 
 
 def test_one_question(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:

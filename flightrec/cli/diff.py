@@ -12,6 +12,7 @@ from flightrec.cli.events import Moment, moment
 from flightrec.cli.layout import clean, terminal_width, wrapped
 from flightrec.cli.options import UsageError
 from flightrec.cli.places import short
+from flightrec.trace.names import cut
 from flightrec.trace.nanoseconds import ns_text
 
 if TYPE_CHECKING:
@@ -154,7 +155,9 @@ class _Page:
     def change(self, change: Change) -> Iterator[str]:
         before, after = change.before_per_second, change.after_per_second
         numbers = f"{_rate(before):>9} → {_rate(after):>9} {_percent(before, after):>7}  "
-        yield from wrapped(numbers, f"{_shortened(change.what)}{_counts(change)}", self.width)
+        named = change.kind in ("task", "region")
+        what = cut(change.what) if named else _shortened(change.what)
+        yield from wrapped(numbers, f"{what}{_counts(change)}", self.width)
 
 
 def _matters(change: Change) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from flightrec.cli.progress import ProgressFile
     from flightrec.trace import Event
 
-__all__ = ["Moment", "add_span_options", "configure", "moment", "run"]
+__all__ = ["Moment", "add_span_options", "configure", "moment", "run", "span"]
 
 _UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9}
 _RELATIVE = re.compile(r"\+?(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|ms|s|m)")
@@ -49,6 +49,18 @@ def moment(text: str) -> Moment:
             f"not a time: {text!r}; write 1.5s or 20ms after the start, or the trace's own ns"
         )
     return Moment(round(float(match[1]) * _UNITS[match[2]]), relative=True)
+
+
+def span(since: Moment | None, until: Moment | None, first: int) -> tuple[int, int]:
+    """Both ends of a stretch on the trace clock, of a trace that begins at ``first``.
+
+    :raises UsageError: it ends before it begins.
+    """
+    begin = first if since is None else since.on_clock(first)
+    end = sys.maxsize if until is None else until.on_clock(first)
+    if end < begin and since is not None:
+        raise UsageError("the stretch ends before it begins: --until is before --since")
+    return begin, end
 
 
 def add_span_options(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +143,7 @@ def _chosen(
         for chunk in reader.chunks():
             if first is None:
                 first = chunk[0].time
-                begin = first if since is None else since.on_clock(first)
-                end = sys.maxsize if until is None else until.on_clock(first)
+                begin, end = span(since, until, first)
             if chunk[-1].time < begin:
                 continue
             for event in chunk:

@@ -8,9 +8,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
-from flightrec.cli.events import add_span_options
+from flightrec.cli.events import add_span_options, span
 from flightrec.cli.layout import clean, terminal_width, wrapped
 from flightrec.cli.places import place_text, short
+from flightrec.trace.names import quoted
 from flightrec.trace.nanoseconds import ns_text
 
 if TYPE_CHECKING:
@@ -73,8 +74,7 @@ def run(args: argparse.Namespace) -> int:
         except TraceFormatError as exc:
             broken, found = exc, []
     begin = first[0] if first else 0
-    since = begin if args.since is None else args.since.on_clock(begin)
-    until = sys.maxsize if args.until is None else args.until.on_clock(begin)
+    since, until = span(args.since, args.until, begin)
     if args.json:
         print(json.dumps([_json(life, since, until) for life in found], indent=2))
     else:
@@ -112,8 +112,11 @@ class _Page:
             totals[key] = totals.get(key, 0) + stretch.duration_ns
         sums = ", ".join(f"{state} {ns_text(ns)}" for state, ns in totals.items())
         yield from wrapped("", f"{len(life.stretches):,} stretches: {sums}", self.width)
-        yield f"{'at s':>12} {'for':>9}"
         shown = [s for s in life.stretches if s.end_ns >= self.since and s.begin_ns <= self.until]
+        if not shown:
+            yield "It did not exist in the stretch that was asked for."
+            return
+        yield f"{'at s':>12} {'for':>9}"
         marks = [m for m in life.annotations if self.since <= m.time <= self.until]
         shortest = 0.0
         if not self.everything and len(shown) > _MANY:
@@ -133,7 +136,7 @@ class _Page:
         yield from self.together(together)
         for left in marks:
             yield from self.mark(left)
-        if life.ended:
+        if life.ended and life.end_ns <= self.until:
             yield f"{self.at(life.end_ns):>12}           it ends"
 
     def origin(self, life: Life) -> str:
@@ -208,8 +211,8 @@ def _annotation(event: Annotation) -> str:
         return f"log {event.category}: {event.message}{task}"
     does = "begins" if isinstance(event, (TaskBegin, RegionBegin)) else "ends"
     if isinstance(event, (TaskBegin, TaskEnd)):
-        return f"task {event.task} {event.name!r} {does}"
-    return f"region {event.name!r} {does}"
+        return f"task {event.task} {quoted(event.name)} {does}"
+    return f"region {quoted(event.name)} {does}"
 
 
 def _json(life: Life, since: int, until: int) -> dict[str, Any]:

@@ -17,8 +17,8 @@ def terminal_width() -> int:
     return max(_LEAST_WIDTH, shutil.get_terminal_size((_DEFAULT_WIDTH, 24)).columns)
 
 
-def wrapped(prefix: str, text: str, width: int) -> list[str]:
-    """Lines of a text behind a prefix, broken at spaces.
+def wrapped(prefix: str, text: str, width: int, most: int | None = None) -> list[str]:
+    """Lines of a text behind a prefix, broken at spaces; ``most`` of them if it says how many.
 
     A word that is too long for a line is cut in its middle.
     """
@@ -32,6 +32,9 @@ def wrapped(prefix: str, text: str, width: int) -> list[str]:
             line = ""
         line = f"{line} {word}" if line else _cut(word, room)
     lines.append(line)
+    if most is not None and len(lines) > most:
+        del lines[most:]
+        lines[-1] = lines[-1][: room - 2].rstrip() + " …"
     return [(prefix if i == 0 else indent) + found for i, found in enumerate(lines)]
 
 

@@ -10,6 +10,7 @@ from flightrec.cli.layout import clean, wrapped
 from flightrec.cli.places import frames_of, place_text, short
 from flightrec.cli.tracefile import format_name
 from flightrec.cli.units import format_size
+from flightrec.trace.names import quoted
 from flightrec.trace.nanoseconds import ns_text
 
 __all__ = ["overview_text"]
@@ -21,10 +22,17 @@ _T = TypeVar("_T")
 _FEW: Final = 5
 _FEWER: Final = 3
 
+# The lines of one screen, and of one where lines are short. If there would be more, at most so many
+# of each list are shown, and so many lines of each entry.
+_SCREEN: Final = 60
+_LONG_SCREEN: Final = 80
+_TIGHTER: Final = ((_FEW, 8), (4, 6), (3, 5), (2, 4), (2, 3), (1, 2))
+
 _TITLE: Final = 12
 # From here on whole package paths fit; below the others, less is shown.
 _WIDE: Final = 140
 _MIDDLE: Final = 90
+_USUAL: Final = 80
 _TIGHT: Final = 70
 
 _WORDS: Final = {
@@ -38,20 +46,30 @@ _WORDS: Final = {
 
 
 def overview_text(facts: Facts, *, width: int, everything: bool = False) -> str:
-    """The facts for a screen of so many columns; with those of the runtime and the recorder if
+    """The facts for one screen of so many columns; with those of the runtime and the recorder if
     *everything*.
     """
-    page = _Page(facts, width, everything=everything)
-    return clean("\n".join(page.lines())) + "\n"
+    screen = _SCREEN if width >= _USUAL else _LONG_SCREEN
+    lines: list[str] = []
+    for entries, lines_each in _TIGHTER:
+        page = _Page(facts, width, entries, lines_each, everything=everything)
+        lines = page.lines()
+        if len(lines) <= screen:
+            break
+    return clean("\n".join(lines)) + "\n"
 
 
 class _Page:
-    def __init__(self, facts: Facts, width: int, *, everything: bool) -> None:
+    def __init__(
+        self, facts: Facts, width: int, entries: int, lines_each: int, *, everything: bool
+    ) -> None:
         self.facts = facts
         self.width = width
+        self.lines_each = lines_each
         self.everything = everything
         self.wide = width >= _WIDE
-        self.few = _FEW if width >= _TIGHT else _FEWER
+        self.few = min(entries, _FEW if width >= _TIGHT else _FEWER)
+        self.fewer = min(entries, _FEWER)
 
     def lines(self) -> list[str]:
         return [
@@ -62,7 +80,7 @@ class _Page:
             *self.goroutines(),
             *self.scheduling(),
             *self.places("blocked", "blocking", self.few),
-            *self.places("syscalls", "syscalls", _FEWER),
+            *self.places("syscalls", "syscalls", self.fewer),
             *self.collector(),
             *self.pauses(),
             *self.samples(),
@@ -70,8 +88,11 @@ class _Page:
 
     # How things are written.
 
+    def wrapped(self, prefix: str, text: str) -> list[str]:
+        return wrapped(prefix, text, self.width, self.lines_each)
+
     def entry(self, title: str, text: str) -> list[str]:
-        return wrapped(title.ljust(_TITLE), text, self.width)
+        return self.wrapped(title.ljust(_TITLE), text)
 
     def at(self, ns: int) -> str:
         return f"at {(ns - self.facts['begin_ns']) / 1e9:.6f} s"
@@ -96,10 +117,8 @@ class _Page:
         procs = "" if facts["procs"] is None else f", GOMAXPROCS {facts['procs']}"
         version = format_name(int(facts["format"].partition(".")[2]))
         broken = "BROKEN, " if facts.get("error") else ""
-        lines = wrapped(
-            "",
-            f"{facts['file']}: {broken}{format_size(facts['bytes'])}, {version} format{procs}",
-            self.width,
+        lines = self.wrapped(
+            "", f"{facts['file']}: {broken}{format_size(facts['bytes'])}, {version} format{procs}"
         )
         if facts.get("error"):
             lines += self.entry("broken", f"{facts['error']}; what comes before is summarised")
@@ -127,10 +146,10 @@ class _Page:
                 "stands out", "nothing: no wait, delay, pause or task is far longer than its like"
             )
         lines = ["stands out"]
-        few = _FEW if self.width >= _MIDDLE else _FEWER
+        few = self.few if self.width >= _MIDDLE else self.fewer
         for one in found[:few]:
             took = f"{ns_text(one['longest']['duration_ns']):>10}  "
-            lines += wrapped(took, self.outlier(one), self.width)
+            lines += self.wrapped(took, self.outlier(one))
         if len(found) > few:
             lines += self.entry("", f"and {len(found) - few} more (--json)")
         return lines
@@ -140,7 +159,7 @@ class _Page:
         kind, what = one["kind"], one["what"]
         text = _WORDS[kind]
         if kind in ("task", "region"):
-            text += f" {what!r}"
+            text += f" {quoted(what)}"
             if longest["task"]:
                 text += f" (id {longest['task']})" if kind == "task" else ""
         elif kind in ("wait", "pause") and what:
@@ -166,10 +185,10 @@ class _Page:
             ),
         )
         lines = []
-        shown = _first(names, _FEWER)
+        shown = _first(names, self.fewer)
         for i, name in enumerate(shown):
             title = kind if i == 0 else ""
-            text = repr(name)
+            text = quoted(name)
             if name in ended:
                 text = f"{ended[name]['count']:,} × {text}: {_quantiles(ended[name])}"
             one = longest.get(name)
@@ -190,19 +209,18 @@ class _Page:
         functions = self.shown(self.facts["functions"])
         if functions:
             lines.append("     count  running runnable  blocked  syscall  started in")
-        shown = _first(functions, _FEW if self.wide else _FEWER)
+        shown = _first(functions, self.few if self.wide else self.fewer)
         for function in shown:
             lines += self.function(function)
         rest = len(functions) - len(shown)
         if rest:
-            lines += wrapped(" " * 10, f"and {rest} other start functions", self.width)
+            lines += self.wrapped(" " * 10, f"and {rest} other start functions")
         system = self.facts["system_functions"]
         if system["goroutines"] and not self.everything:
-            lines += wrapped(
+            lines += self.wrapped(
                 " " * 10,
                 f"and {system['goroutines']:,} of the runtime and the recorder, which ran for "
                 f"{ns_text(system['execution_ns'])} (--all)",
-                self.width,
             )
         return lines
 
@@ -215,9 +233,9 @@ class _Page:
         )
         name = _start(function["name"], wide=self.wide)
         if len(numbers) + 2 + len(name) > self.width:
-            lines = [numbers, *wrapped(" " * 10, name, self.width)]
+            lines = [numbers, *self.wrapped(" " * 10, name)]
         else:
-            lines = wrapped(f"{numbers}  ", name, self.width)
+            lines = self.wrapped(f"{numbers}  ", name)
         if function["goroutines"] == 1:
             return lines
         most = "".join(f" {ns_text(ns):>8}" for ns in function["most_of_one"].values())
@@ -252,11 +270,11 @@ class _Page:
         shown = _first(found, few)
         for (reason, where), one in shown:
             numbers = f"{ns_text(one['total']):>9} {ns_text(one['max']):>9} {one['count']:>8,}  "
-            lines += wrapped(numbers, f"{reason}: {where}" if reason else where, self.width)
+            lines += self.wrapped(numbers, f"{reason}: {where}" if reason else where)
         if len(found) > len(shown):
             more = "" if len(found) < 20 else " or more"
             rest = len(found) - len(shown)
-            lines += wrapped(" " * 10, f"and {rest}{more} other places", self.width)
+            lines += self.wrapped(" " * 10, f"and {rest}{more} other places")
         return lines
 
     def collector(self) -> list[str]:
@@ -281,7 +299,7 @@ class _Page:
             {"reason": reason, **found} for reason, found in self.facts["pauses"]["reasons"].items()
         ]
         found = sorted(self.shown(reasons, hidden="recorder"), key=lambda one: -one["max_ns"])
-        shown = _first(found, _FEWER)
+        shown = _first(found, self.fewer)
         lines = []
         for i, one in enumerate(shown):
             text = f"{one['count']:,} × {one['reason']}: "
@@ -299,9 +317,9 @@ class _Page:
             return []
         lines = self.entry("CPU samples", f"{samples['count']:,}")
         for (where,), count in _counted(samples["stacks"], lambda one: (self.where(one["stack"]),))[
-            :_FEWER
+            : self.fewer
         ]:
-            lines += wrapped(f"  {count / samples['count']:>8.1%}  ", where, self.width)
+            lines += self.wrapped(f"  {count / samples['count']:>8.1%}  ", where)
         return lines
 
 

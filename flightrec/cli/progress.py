@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import time
@@ -19,15 +20,24 @@ _WIDTH: Final = 30
 
 class ProgressFile:
     """A file that shows on standard error how much of it has been read; nothing if that is no
-    terminal.
+    terminal. ``-`` is standard input.
 
     A context manager: the bar is gone at its end. :meth:`clear` wipes it before other output.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.name = os.fspath(path)
-        self._file: BinaryIO = Path(path).open("rb")  # noqa: SIM115 (it is this object's)
-        self._size = os.fstat(self._file.fileno()).st_size
+        self._file: BinaryIO
+        if self.name != "-":
+            self._file = Path(path).open("rb")  # noqa: SIM115 (it is this object's)
+        elif sys.stdin is None:
+            raise OSError(errno.EBADF, "standard input is closed", "-")
+        else:
+            self._file = sys.stdin.buffer
+        self._size = 0
+        if self._file.seekable():
+            self._size = self._file.seek(0, os.SEEK_END)
+            self._file.seek(0)
         self._live = sys.stderr is not None and sys.stderr.isatty()
         self._next = time.monotonic() + _PATIENCE
         self._shown = False

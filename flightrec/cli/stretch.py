@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from flightrec.cli.events import Moment
+from flightrec.cli.events import Moment, span
 from flightrec.trace import Event, GoroutineTransition, GoState, Stack
 
 __all__ = ["stretch"]
@@ -22,7 +22,7 @@ def stretch(chunks: Iterable[list[Event]], since: Moment, until: Moment) -> Iter
     begun = False
     for chunk in chunks:
         if begin < 0:
-            begin, end = since.on_clock(chunk[0].time), until.on_clock(chunk[0].time)
+            begin, end = span(since, until, chunk[0].time)
         if not begun:
             for event in chunk:
                 if event.time >= begin:

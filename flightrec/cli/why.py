@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import sys
 from typing import TYPE_CHECKING
 
-from flightrec.cli.events import Moment, add_span_options
+from flightrec.cli.events import add_span_options, span
 
 if TYPE_CHECKING:
     from flightrec.cli.options import Subparsers
+    from flightrec.cli.progress import ProgressFile
 
 __all__ = ["configure", "run"]
 
@@ -73,14 +75,20 @@ def _explain(path: str, args: argparse.Namespace) -> int:
 
     with ProgressFile(path) as file, without_collector():
         try:
+            source = (
+                file
+                if file.seekable()
+                else io.BytesIO(b"".join(iter(lambda: file.read(1 << 20), b"")))
+            )
+            since, until = _stretch(args, source)
             explanation = explain(
-                file,
+                source,
                 task=args.task,
                 slowest_task=args.slowest,
                 goroutine=args.goroutine,
                 log=args.log,
-                since=_time(args.since, path),
-                until=_time(args.until, path),
+                since=since,
+                until=until,
             )
         except TraceFormatError as exc:
             file.clear()
@@ -95,16 +103,21 @@ def _explain(path: str, args: argparse.Namespace) -> int:
     else:
         width = terminal_width()
         print(explanation_text(explanation, width, stacks=args.stacks), end="")
-        if explanation.subject.kind is SubjectKind.NOTHING:
+        if explanation.subject.kind is SubjectKind.NOTHING and explanation.subject.duration_ns:
             print("\n".join(wrapped("", _ASK, width)))
     return 1 if explanation.broken else 0
 
 
-def _time(when: Moment | None, path: str) -> int | None:
-    """A time on the trace clock."""
-    if when is None or not when.relative:
-        return None if when is None else when.ns
+def _stretch(
+    args: argparse.Namespace, file: ProgressFile | io.BytesIO
+) -> tuple[int | None, int | None]:
+    """What was asked for with --since and --until, on the trace clock."""
+    if args.since is None and args.until is None:
+        return None, None
     from flightrec import trace
 
-    with trace.read(path) as reader:
-        return when.on_clock(next(reader).time)
+    with trace.read(file) as reader:
+        first = next(reader).time
+    file.seek(0)
+    since, until = span(args.since, args.until, first)
+    return since if args.since is not None else None, until if args.until is not None else None

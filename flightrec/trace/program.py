@@ -27,6 +27,7 @@ __all__ = [
     "is_way_into_go",
     "package",
     "program_frame",
+    "start_name",
 ]
 
 # A trace does not say which packages are the standard library's. Their paths begin with one of
@@ -65,6 +66,9 @@ _BRIDGE_RUNS_PROGRAM: Final = (
     "flightrec/gobridge.runMain",
 )
 
+# The one of these on which main runs as it does in a program of its own.
+_BRIDGE_RUNS_MAIN: Final = "flightrec/gobridge.runMain."
+
 # How flightrec.trace.python names the threads that serve the recording in Python.
 _RECORDER_THREAD: Final = "Python thread flightrec-"
 
@@ -90,6 +94,11 @@ def is_bridge(function: str) -> bool:
     if path == _WORKLOADS:
         return False
     return path == _BRIDGE or path.startswith(_BRIDGE + "/")
+
+
+def start_name(function: str) -> str:
+    """What a goroutine that starts with this function is called: the bridge's for main is main."""
+    return "main.main" if function.startswith(_BRIDGE_RUNS_MAIN) else function
 
 
 def is_recorder_pause(reason: str) -> bool:

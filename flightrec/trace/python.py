@@ -6,7 +6,7 @@ from typing import Final
 
 from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.trace.events import Log, TaskBegin, TaskEnd
-from flightrec.trace.program import C_THREAD, CALLED_FROM_C
+from flightrec.trace.program import C_THREAD, CALLED_FROM_C, start_name
 from flightrec.trace.stacks import Stack
 
 __all__ = ["PYTHON_THREAD", "is_region", "python_thread", "start_function"]
@@ -52,4 +52,4 @@ def start_function(stack: Stack) -> str:
             if frame.function.startswith(_EXPORT):
                 return f"{exported}{CALLED_FROM_C}"
             exported = frame.function
-    return start
+    return start_name(start)

@@ -122,6 +122,10 @@ CASES: Final = (
         StepKind.NETWORK,
         "main.awaitAnswer",
     ),
+    Case("dial", "a dial that is not answered", StepKind.NETWORK, "main.dialInVain"),
+    Case("accept", "a client that connects late", StepKind.NETWORK, "main.awaitClient"),
+    Case("pipe", "a pipe that is written to late", StepKind.NETWORK, "main.readPipe"),
+    Case("full_pipe", "a full pipe that is read late", StepKind.NETWORK, "main.fillPipe"),
 )
 
 #: What Python does; see ``record.py``.

@@ -7,7 +7,7 @@ import pytest
 from flightrec import trace
 from flightrec.trace.why import explain
 from tests.why.conftest import Corpus
-from tests.why.words import NO_CPU, SINCE, WORDS, has_words
+from tests.why.words import NOTES, SINCE, WORDS, has_words
 
 
 @pytest.mark.go_versions
@@ -21,10 +21,11 @@ def test_words(program: str, words: str, corpus: Corpus, go_minor: int) -> None:
 
 
 @pytest.mark.go_versions
-def test_no_cpu(corpus: Corpus) -> None:
-    """Where a process got no CPU, which no trace records, the explanation says what is odd."""
-    explanation = corpus.explained("stopped")
-    assert any(NO_CPU in note for note in explanation.notes), str(explanation)
+@pytest.mark.parametrize("program", NOTES)
+def test_notes(program: str, corpus: Corpus) -> None:
+    """A note says what the steps do not: that the process or the program got less CPU."""
+    explanation = corpus.explained(program)
+    assert any(NOTES[program] in note for note in explanation.notes), str(explanation)
 
 
 @pytest.mark.go_versions

@@ -10,7 +10,7 @@ from flightrec.trace.why import Explanation
 from flightrec.trace.why.words import step_text
 from tests.why.cases import CASES, PYTHON_CASES
 
-__all__ = ["NO_CPU", "SINCE", "WORDS", "has_words", "missing"]
+__all__ = ["NOTES", "SINCE", "WORDS", "has_words", "missing"]
 
 #: Which words, by the program that they are told of; "it" is a goroutine.
 WORDS: Final = (
@@ -26,6 +26,7 @@ WORDS: Final = (
     ("slow_sender", r"^it waited for a channel \(to receive\) at .* sent at main\.compute"),
     ("afterfunc", r"^it waited for a channel \(to receive\) at .* closed it at main\.finishLate"),
     ("deadline", r"^it waited for a channel \(to receive\) at .* closed it at context\."),
+    ("deadline", r"^the timer that started it had not fired yet$"),
     ("select", r"^it waited in a select at .* sent at main\.answerLate"),
     (
         "io_pipe",
@@ -36,6 +37,7 @@ WORDS: Final = (
         r"a coroutine \(iter\.Pull\) .*, the coroutine made at main\.pull .* switched back$",
     ),
     ("sleep", r"^it slept in main\.nap"),
+    ("sleep", r"^it ran up to main\.request"),
     ("timer", r"^it waited for a timer in main\.waitForTimer"),
     ("running", r"^it ran in main\.spin .*, called from main\.computeLong"),
     (
@@ -53,7 +55,10 @@ WORDS: Final = (
     ("stops", r"^the world was stopped for a stack trace of all goroutines, by main\.stops"),
     ("stops", r"^the world was stopped for a goroutine profile, by main\.stops"),
     ("stops", r"^the world was stopped for a change of GOMAXPROCS, by main\.stops"),
-    ("stops", r"^the world was stopped for the garbage collector: the begin of a cycle, by main\."),
+    (
+        "stops",
+        r"^the world was stopped for the garbage collector: the beginning of a cycle, by main\.",
+    ),
     (
         "stops",
         r"^it waited (for the garbage collector to (begin a cycle|end marking)|to stop the world,)",
@@ -65,6 +70,10 @@ WORDS: Final = (
     ("cgo", r"^it was in C \(linger\) in main\.callC"),
     ("file_lock", r"^it was in a system call \(syscall\.Flock\) in main\.lockFile"),
     ("network", r"^it waited for the network in main\.awaitAnswer"),
+    ("dial", r"^it waited for the network \(to connect\) in main\.dialInVain"),
+    ("accept", r"^it waited for the network \(to accept a connection\) in main\.awaitClient"),
+    ("pipe", r"^it waited for a pipe or device \(to read\) in main\.readPipe"),
+    ("full_pipe", r"^it waited for a pipe or device \(to write\) in main\.fillPipe"),
     (
         "python_task",
         r"^it waited for the Go workload that it started at task 'request', until .* ended",
@@ -74,8 +83,11 @@ WORDS: Final = (
 #: The first Go minor version that has a program. Go 1.24 runs cleanups with the finalizers.
 SINCE: Final = {case.name: case.since for case in (*CASES, *PYTHON_CASES)} | {"late_cleanup": 25}
 
-#: What is noted of a process that got no CPU.
-NO_CPU: Final = "no goroutine was interrupted"
+#: What is noted of programs: that a process got no CPU, and that the garbage collector had it.
+NOTES: Final = {
+    "stopped": "no goroutine was interrupted",
+    "collector": "the garbage collector was marking for",
+}
 
 
 def has_words(explanation: Explanation, words: str) -> bool:
@@ -89,5 +101,6 @@ def missing(program: str, explanation: Explanation) -> Iterator[str]:
     for name, words in WORDS:
         if name == program and not has_words(explanation, words):
             yield words
-    if program == "stopped" and not any(NO_CPU in note for note in explanation.notes):
-        yield NO_CPU
+    for name, words in NOTES.items():
+        if name == program and not any(words in note for note in explanation.notes):
+            yield words

@@ -13,6 +13,7 @@ from typing import Any
 
 from flightrec.errors import TraceFormatError
 from flightrec.trace.events import Event
+from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.reader import Reader
 from flightrec.trace.source import HasBytes, Source, WritesItself
 from flightrec.trace.why.answer import answer, goroutine_subject, load, log_subject
@@ -114,6 +115,7 @@ def explain(
             if not survey.generations:
                 raise
             failure = error
+    _check_stretch(survey)
     if goroutine is not None:
         lives = load(again(), survey, survey.begin, survey.end)
         subject = goroutine_subject(lives, survey, goroutine, since, until)
@@ -140,6 +142,20 @@ def explain_surveyed(
     if failure is not None and not survey.generations:
         raise failure
     return _outstanding(source, _reopened(source), survey, failure)
+
+
+def _check_stretch(survey: Survey) -> None:
+    """Refuse a stretch in which the trace has nothing.
+
+    :raises NotInTraceError: it is before the trace's begin or after its end.
+    """
+    if survey.is_outside:
+        took = ns_text(survey.end - survey.begin)
+        raise NotInTraceError(
+            f"there is no event in that stretch; the trace lasts {took}, from {survey.begin} to "
+            f"{survey.end} ns on its clock",
+            None,
+        )
 
 
 def _outstanding(

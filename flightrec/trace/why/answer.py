@@ -7,6 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from flightrec.errors import TraceFormatError
+from flightrec.trace.names import quoted
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.reader import Reader
 from flightrec.trace.source import Source
@@ -38,6 +39,9 @@ _NETWORK_WAITS = 20
 # (ns), in so much of the time that is explained, is told of.
 _SILENT = 40_000_000
 _MUCH = 0.2
+
+# A cause of at least this share is worth a note.
+_LARGE = 0.2
 
 
 def load(source: Source, survey: Survey, begin: int, end: int) -> Lives:
@@ -104,10 +108,10 @@ def log_subject(survey: Survey, message: str) -> Subject:
     """The time up to a log: its task's whole time, else its goroutine's up to it."""
     log = survey.log
     if log is None:
-        raise NotInTraceError(f"the trace has no log {message!r}", message)
+        raise NotInTraceError(f"the trace has no log {quoted(message)}", message)
     task = survey.tasks.get(log.task) if log.task else None
     if task is not None:
-        return task_subject(survey, task, f"it logged {log.message!r}")
+        return task_subject(survey, task, f"it logged {quoted(log.message)}")
     return Subject(SubjectKind.LOG, log.message, None, log.goroutine, survey.begin, log.time)
 
 
@@ -129,7 +133,11 @@ def answer(
     path = path or Path(lives)
     builder.add(path.walk(goid, subject.begin_ns, subject.end_ns))
     parts, steps, causes = builder.parts(lambda wait: _sharers(lives, wait))
-    notes = (*_silence(lives, steps, subject), *_limits(causes))
+    notes = (
+        *_silence(lives, steps, subject),
+        *_collected(lives, causes, subject),
+        *_limits(causes),
+    )
     return Explanation(subject, steps, parts, causes, notes, survey.begin, broken)
 
 
@@ -148,6 +156,22 @@ def _silence(lives: Lives, steps: Sequence[Step], subject: Subject) -> Iterator[
             "recorded, though Go interrupts one that has run for 10 ms. Either the process got no "
             "CPU (a CPU limit, other processes, a stop signal), or it ran what cannot be "
             "interrupted; the trace does not tell which."
+        )
+
+
+def _collected(lives: Lives, causes: Sequence[Cause], subject: Subject) -> Iterator[str]:
+    """That the garbage collector marked for most of it, which leaves less CPU to the program."""
+    busy = (StepKind.RUNNING, StepKind.RUNNABLE, StepKind.GC)
+    if sum(cause.share for cause in causes if cause.kind in busy) < _LARGE:
+        return
+    marked = sum(
+        max(0, min(end, subject.end_ns) - max(begin, subject.begin_ns))
+        for begin, end in lives.marks
+    )
+    if 2 * marked >= subject.duration_ns:
+        yield (
+            f"the garbage collector was marking for {ns_text(marked)} of this: it takes a quarter "
+            "of the CPU or more, and slows down what allocates."
         )
 
 
@@ -183,11 +207,12 @@ def _sharers(lives: Lives, wait: Wait) -> int:
 def _limits(causes: tuple[Cause, ...]) -> tuple[str, ...]:
     """What the trace cannot tell about the largest causes."""
     notes = []
-    large = [cause for cause in causes[:3] if cause.share >= 0.2]
+    large = [cause for cause in causes[:3] if cause.share >= _LARGE]
     kinds = {cause.kind for cause in large}
     if StepKind.NETWORK in kinds:
         notes.append(
-            "the trace does not record who sends on a connection; the peer may be another process."
+            "the trace records neither who is at the other end, which may be another process, nor "
+            "whether such a wait ended because a deadline passed."
         )
     if StepKind.GC_ASSIST in kinds:
         notes.append(

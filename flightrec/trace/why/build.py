@@ -15,6 +15,7 @@ from flightrec.trace.why.model import (
     Waker,
 )
 from flightrec.trace.why.path import Leaf, Wait
+from flightrec.trace.why.wakers import UP_TO
 
 __all__ = ["Builder"]
 
@@ -110,7 +111,7 @@ class Builder:
             place, instead = leaf.place, leaf.instead
             key = (
                 leaf.kind,
-                leaf.reason,
+                "" if leaf.reason == UP_TO else leaf.reason,
                 place and place.function,
                 instead and instead.function,
             )

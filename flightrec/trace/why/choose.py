@@ -7,12 +7,14 @@ from statistics import median
 from typing import Final
 
 from flightrec.errors import FlightRecorderError
+from flightrec.trace.names import quoted
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.summary.distribution import DistributionBuilder
 from flightrec.trace.summary.odd import ENOUGH, is_odd_task, is_picked
 from flightrec.trace.why.model import Subject, SubjectKind, Usual
 from flightrec.trace.why.places import place_of
-from flightrec.trace.why.survey import NETWORK, Kind, Survey, Task
+from flightrec.trace.why.survey import Kind, Survey, Task
+from flightrec.trace.why.wakers import NETWORK
 from flightrec.trace.why.words import short, waited_for
 
 __all__ = ["NotInTraceError", "longest_of", "outstanding", "task_subject", "tasks_named"]
@@ -49,11 +51,15 @@ def tasks_named(survey: Survey, wanted: int | str | None) -> list[Task]:
             return tasks_named(survey, int(wanted))
     if not found:
         names = sorted({task.name for task in survey.tasks.values() if task.name})
-        shown = ", ".join(map(repr, names[:10])) + (", …" if len(names) > 10 else "")
+        shown = ", ".join(map(quoted, names[:10])) + (", …" if len(names) > 10 else "")
         told = f"its tasks are {shown}" if names else "it has none"
-        what = "task" if wanted is None else f"task {wanted!r}"
+        what = "task" if wanted is None else f"task {_wanted(wanted)}"
         raise NotInTraceError(f"the trace has no {what} there; {told}", wanted)
     return found
+
+
+def _wanted(wanted: int | str) -> str:
+    return quoted(wanted) if isinstance(wanted, str) else str(wanted)
 
 
 def task_subject(survey: Survey, task: Task, why: str = "") -> Subject:
@@ -115,7 +121,7 @@ def _task(survey: Survey) -> Subject | None:
     if best is None:
         return None
     _, found, count = best
-    return task_subject(survey, found, f"the slowest of {count} tasks {found.name!r}")
+    return task_subject(survey, found, f"the slowest of {count} tasks {quoted(found.name)}")
 
 
 def _wait(survey: Survey) -> Subject | None:
@@ -179,8 +185,9 @@ def _nothing(survey: Survey) -> Subject:
         found = slowest(survey, timed)
         same = [survey.duration(task) for task in timed if task.name == found.name]
         looked.append(
-            f"{len(timed)} task{'s' * (len(timed) > 1)}, of which the slowest, {found.name!r}, "
-            f"took {ns_text(survey.duration(found))} against a median of {ns_text(median(same))}"
+            f"{len(timed)} task{'s' * (len(timed) > 1)}, of which the slowest, "
+            f"{quoted(found.name)}, took {ns_text(survey.duration(found))} against a median of "
+            f"{ns_text(median(same))}"
         )
     else:
         looked.append("no tasks")

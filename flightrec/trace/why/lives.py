@@ -27,7 +27,7 @@ from flightrec.trace.events import (
     TaskBegin,
     TaskEnd,
 )
-from flightrec.trace.program import is_bridge
+from flightrec.trace.program import is_bridge, start_name
 from flightrec.trace.python import is_region
 from flightrec.trace.stacks import NO_STACK, Stack
 from flightrec.trace.states import GoState
@@ -40,7 +40,10 @@ _MARK: Final = "GC concurrent mark phase"
 
 
 class State:
-    """A goroutine's state, as a row has it. MARK is no transition: an event with a stack."""
+    """A goroutine's state, as a row has it. MARK and NOTE are no transitions.
+
+    MARK is an event with a stack, NOTE one that only notes something: of a task, a region, a log.
+    """
 
     UNKNOWN: Final = 0
     NOT_EXIST: Final = 1
@@ -48,6 +51,7 @@ class State:
     RUNNING: Final = 3
     WAITING: Final = 4
     SYSCALL: Final = 5
+    NOTE: Final = 6
     MARK: Final = 7
 
 
@@ -60,6 +64,8 @@ _STATES: Final = {
     GoState.SYSCALL: State.SYSCALL,
 }
 _MARK_CODE: Final = State.MARK * 8 + State.MARK
+_NOTE_CODE: Final = State.NOTE * 8 + State.NOTE
+_NOTES: Final = frozenset({TaskBegin, TaskEnd, RegionBegin, RegionEnd, Log})
 _NONE: Final = -1
 
 
@@ -230,7 +236,8 @@ class Lives:
             if event.stack and goid is not None:
                 note = acts.get(goid) or self._rows_of(self.acts, acts, goid)
                 note(row)
-                keep((event.time, goid, goid, _MARK_CODE, 0, self._stack(event.stack), _NONE))
+                code = _NOTE_CODE if kind in _NOTES else _MARK_CODE
+                keep((event.time, goid, goid, code, 0, self._stack(event.stack), _NONE))
                 row += 1
             other = _OTHERS.get(kind)
             if other is not None:
@@ -387,6 +394,10 @@ class Lives:
         """The state that a row's transition leads to."""
         return self.codes[row] & 7
 
+    def is_work(self, row: int) -> bool:
+        """Whether a row is of what a goroutine did, not of what it noted for the trace."""
+        return self.codes[row] != _NOTE_CODE
+
     def actor(self, row: int) -> int | None:
         """The goroutine that ran when a row's transition happened."""
         actor = self.actors[row]
@@ -424,7 +435,7 @@ class Lives:
             return ""
         name = self._names.get(goid)
         if name is None:
-            name = self._names[goid] = self._find_name(goid)
+            name = self._names[goid] = start_name(self._find_name(goid))
         return name
 
     def _find_name(self, goid: int) -> str:

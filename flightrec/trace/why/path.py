@@ -12,10 +12,14 @@ from flightrec.trace.why.lives import Lives, Range, State
 from flightrec.trace.why.model import Certainty, Place, StepKind, Waker
 from flightrec.trace.why.netpoll import Writers
 from flightrec.trace.why.places import in_program, place_of, start_place
+from flightrec.trace.why.polls import is_socket_read
 from flightrec.trace.why.wakers import (
     BEFORE,
     IDLE,
+    NETWORK,
+    NOT_FIRED,
     NOTHING_RAN,
+    UP_TO,
     Ending,
     is_bystander,
     operation,
@@ -197,7 +201,7 @@ class Path:
             place = place_of(stack)
             if place is None or not in_program(stack):
                 place = wait.place if wait is not None and wait.place is not None else place
-            return _Found(low, [Leaf(low, time, goid, StepKind.TIMER, "", place, wait)])
+            return _Found(low, [Leaf(low, time, goid, StepKind.TIMER, NOT_FIRED, place, wait)])
         return self._outside(Leaf(begin, time, goid, StepKind.OUTSIDE, "", None, wait))
 
     def _outside(self, leaf: Leaf) -> _Found:
@@ -294,7 +298,9 @@ class Path:
             inner = Wait(wait, goid, begin, time, reason, place, waker, start)
             return _Found(begin, [], inner=_Stretch(actor, begin, time, inner))
         if ending is Ending.NETWORK:
-            guess = self._writers.who_wrote(goid, begin, time)
+            guess = None
+            if is_socket_read(stack):
+                guess = self._writers.who_wrote(goid, begin, time)
             if guess is None or self._waits_already(guess.goid, wait):
                 return leaf(StepKind.NETWORK)
             waker = Waker(
@@ -332,15 +338,20 @@ class Path:
 
     def _running(self, goid: int, begin: int, end: int, wait: Wait | None) -> Iterator[Leaf]:
         """A stretch of running, the last part first, with assists and own stops of the world."""
-        for since, until, place in self._places_of_run(goid, begin, end):
+        for since, until, place, known in self._places_of_run(goid, begin, end):
+            reason = "" if known else UP_TO
             yield from self._overlaid(
-                Leaf(since, until, goid, StepKind.RUNNING, "", place, wait), own=True
+                Leaf(since, until, goid, StepKind.RUNNING, reason, place, wait), own=True
             )
 
     def _places_of_run(
         self, goid: int, begin: int, end: int
-    ) -> Iterator[tuple[int, int, Place | None]]:
-        """Where a goroutine ran: up to each moment with a stack it was there; backward."""
+    ) -> Iterator[tuple[int, int, Place | None, bool]]:
+        """Where a goroutine ran: up to each moment with a stack it was there; backward.
+
+        The last value is False where that moment says little of the time before: a task's end or a
+        log is no work, and stands behind it.
+        """
         lives = self._lives
         acts = lives.acts_between(goid, begin, end)
         until = end
@@ -350,9 +361,9 @@ class Path:
             if following is not None and not self._stopped_between(goid, end, following):
                 acts = [*acts, following]
         if not acts:
-            yield begin, end, start_place(lives.name(goid))
+            yield begin, end, start_place(lives.name(goid)), True
             return
-        place = self._place(acts[-1])
+        place, known = self._place(acts[-1]), lives.is_work(acts[-1])
         for i in range(len(acts) - 1, 0, -1):
             since = lives.times[acts[i - 1]]
             before = self._place(acts[i - 1])
@@ -360,10 +371,10 @@ class Path:
                 before is not None and place is not None and before.function == place.function
             ):
                 continue
-            yield since, until, place
-            until, place = since, before
+            yield since, until, place, known
+            until, place, known = since, before, lives.is_work(acts[i - 1])
         if until > begin:
-            yield begin, until, place
+            yield begin, until, place, known
 
     def _stopped_between(self, goid: int, time: int, row: int) -> bool:
         """Whether a goroutine stopped after a time and before a row."""
@@ -408,7 +419,7 @@ class Path:
         runs.sort(key=lambda run: run[1] - run[2])
         places: dict[str, tuple[int, Place]] = {}
         for goid, since, until in runs[:_RUNS]:
-            for first, last, place in self._places_of_run(goid, since, until):
+            for first, last, place, _ in self._places_of_run(goid, since, until):
                 if place is not None:
                     known = places.get(place.function, (0, place))[0]
                     places[place.function] = known + last - first, place
@@ -490,14 +501,14 @@ _LEAVES: Final = {
 }
 _UNENDED: Final = {
     "sleep": StepKind.SLEEP,
-    "network": StepKind.NETWORK,
+    NETWORK: StepKind.NETWORK,
     IDLE: StepKind.GC,
 }
 
 # For waits that began before the part of the trace that was read, of which only a stack is told.
 _BY_FRAME: Final = {
     "time.Sleep": "sleep",
-    "internal/poll.runtime_pollWait": "network",
+    "internal/poll.runtime_pollWait": NETWORK,
     "runtime.chanrecv": "chan receive",
     "runtime.chansend": "chan send",
     "runtime.selectgo": "select",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
+from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.trace.events import (
     Event,
     GoroutineTransition,
@@ -25,12 +26,11 @@ from flightrec.trace.program import (
 from flightrec.trace.stacks import Stack
 from flightrec.trace.states import GoState
 from flightrec.trace.summary.distribution import DistributionBuilder
+from flightrec.trace.why.wakers import NETWORK
 
-__all__ = ["NETWORK", "Kind", "Longest", "Survey", "Task"]
+__all__ = ["Kind", "Longest", "Survey", "Task"]
 
 _STW: Final = "stop-the-world"
-#: The runtime's word for a wait for the network.
-NETWORK: Final = "network"
 
 # Durations are counted in bulk, once so many wait.
 _BULK: Final = 1 << 16
@@ -243,7 +243,7 @@ class Survey:
         if event.task:
             self._task(event.task, event.goroutine)
         wanted = self._wanted_log
-        if wanted is not None and wanted in event.message:
+        if wanted is not None and wanted in event.message and event.category != THREAD_CATEGORY:
             known = self.log
             if known is None or (known.message != wanted and event.message == wanted):
                 self.log = event
@@ -265,6 +265,13 @@ class Survey:
     def everything(self) -> bool:
         """Whether the whole window was asked for."""
         return self._lower is None and self._upper is None
+
+    @property
+    def is_outside(self) -> bool:
+        """Whether the part of the window that was asked for is before it or after it."""
+        if self._lower is not None and self._lower > self.end:
+            return True
+        return self._upper is not None and self._upper < self.begin
 
     def chosen_tasks(self) -> list[Task]:
         """The tasks that were going on in the part of the window that was asked for."""

@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Iterator
 from typing import Final
 
+from flightrec.trace.names import quoted
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.stacks import Frame
 from flightrec.trace.why.model import (
@@ -66,6 +67,8 @@ def headline(explanation: Explanation) -> str:
     """What took how long, against what is usual, and the largest cause with the way to it."""
     subject = explanation.subject
     if subject.kind is SubjectKind.NOTHING:
+        if not subject.duration_ns:
+            return "There is nothing to explain: the trace has no events."
         return f"Nothing stands out. Looked at: {subject.why}."
     text = f"{_subject(subject)} took {ns_text(subject.duration_ns)}{_usual(subject)}."
     if subject.why.startswith(_SAVED):
@@ -106,21 +109,22 @@ def _clause(part: Part, who: str) -> str:
 
 def _subject(subject: Subject) -> str:
     if subject.kind is SubjectKind.TASK:
-        name = f"Task {subject.id} {subject.name!r}"
+        name = f"Task {subject.id} {quoted(subject.name)}"
     elif subject.kind is SubjectKind.GOROUTINE:
         name = f"Goroutine {subject.id}" + (f" ({short(subject.name)})" if subject.name else "")
     elif subject.kind is SubjectKind.LOG:
-        name = f"Until {subject.name!r} was logged by goroutine {subject.goid}"
+        name = f"Until {quoted(subject.name)} was logged by goroutine {subject.goid}"
     else:
         what = {SubjectKind.WAIT: "A wait", SubjectKind.DELAY: "A delay"}.get(
             subject.kind, "A pause"
         )
         name = f"{what} of goroutine {subject.goid} ({subject.name})"
+    cut_off = []
     if subject.began_before:
-        name += ", begun before the window"
+        cut_off.append("begun before the window")
     if not subject.complete:
-        name += ", not ended in the window"
-    return name
+        cut_off.append("not ended in it" if cut_off else "not ended in the window")
+    return f"{name}, {' and '.join(cut_off)}," if cut_off else name
 
 
 def _usual(subject: Subject) -> str:

@@ -10,7 +10,10 @@ from flightrec.trace.stacks import Stack
 __all__ = [
     "BEFORE",
     "IDLE",
+    "NETWORK",
     "NOTHING_RAN",
+    "NOT_FIRED",
+    "UP_TO",
     "Ending",
     "is_bystander",
     "operation",
@@ -34,10 +37,15 @@ class Ending(enum.Enum):
 
 #: The runtime's word for its own goroutines' having nothing to do.
 IDLE: Final = "system goroutine wait"
+#: The runtime's word for a wait in its poller.
+NETWORK: Final = "network"
 #: Reasons of our own: a wait began before the window, which does not say for what; a goroutine was
-#: ready, and none ran on the P that it got next.
+#: ready, and none ran on the P that it got next; a goroutine was yet to be started by a timer; one
+#: ran somewhere, of which only the place is known that it came to in the end.
 BEFORE: Final = "before the window"
 NOTHING_RAN: Final = "no goroutine ran"
+NOT_FIRED: Final = "its timer had not fired"
+UP_TO: Final = "up to there"
 
 # The words of Go's runtime/traceruntime.go, 1.22 to 1.27.
 _BY_REASON: Final = {
@@ -51,7 +59,6 @@ _BY_REASON: Final = {
     IDLE: Ending.IDLE,
 }
 _CHANNELS: Final = ("chan receive", "chan send", "select")
-_NETWORK: Final = "network"
 
 # The poller and timers run wherever the scheduler is. Then the trace has the goroutine that the M
 # ran last, at this place; it has nothing to do with it.
@@ -71,7 +78,7 @@ def way_of_ending(reason: str, waker: int | None, stack: Stack) -> Ending:
     found = _BY_REASON.get(reason)
     if found is not None:
         return found
-    if reason == _NETWORK:
+    if reason == NETWORK:
         if waker is not None and any(
             name in frame.function for frame in stack for name in _UNBLOCKS_NETWORK
         ):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from flightrec.trace.names import cut
 from flightrec.trace.program import program_frame
 from flightrec.trace.stacks import Frame
 from flightrec.trace.why.model import Certainty, Part, Place, StepKind, Waker
-from flightrec.trace.why.wakers import BEFORE, IDLE, NOTHING_RAN
+from flightrec.trace.why.polls import polled
+from flightrec.trace.why.wakers import BEFORE, IDLE, NETWORK, NOT_FIRED, NOTHING_RAN, UP_TO
 
 __all__ = ["ended_by", "place_text", "short", "step_text", "waited_for"]
 
@@ -42,7 +44,6 @@ _REASONS: Final = {
     "select": "in a select",
     "sync": "for a lock",
     "sync.(*Cond).Wait": "for a sync.Cond",
-    "network": "for the network",
     "sleep": "for a sleep to end",
     "forever": "for ever (an empty select or a nil channel)",
     "synctest": "for the other goroutines of its synctest bubble",
@@ -76,8 +77,8 @@ _STOPS: Final = {
     "goroutine profile": "a goroutine profile",
     "goroutine profile cleanup": "the end of a goroutine profile",
     "GC mark termination": "the garbage collector: the end of marking",
-    "GC sweep termination": "the garbage collector: the begin of a cycle",
-    "start trace": "the begin of the recording",
+    "GC sweep termination": "the garbage collector: the beginning of a cycle",
+    "start trace": "the start of the recording",
     "stop trace": "the end of the recording",
 }
 
@@ -106,15 +107,15 @@ def place_text(place: Place | None) -> str:
         return ""
     name = short(place.function)
     if not place.line:
-        return name
+        return cut(name)
     return f"{name} ({place.file.replace(chr(92), '/').rpartition('/')[2]}:{place.line})"
 
 
 def short(function: str) -> str:
     """A function's name without the path of its package."""
-    # Type arguments may have slashes of their own.
-    head, bracket, rest = function.partition("[")
-    return head.rpartition("/")[2] + bracket + rest
+    # Type arguments may have slashes of their own, and so may what a region is called.
+    head = function.partition("[")[0].partition(" ")[0]
+    return function[head.rfind("/") + 1 :]
 
 
 def waited_for(reason: str, stack: Sequence[Frame]) -> str:
@@ -128,6 +129,8 @@ def waited_for(reason: str, stack: Sequence[Frame]) -> str:
             break
     if found:
         return f"for {found}"
+    if reason == NETWORK:
+        return polled(stack)
     if reason == "sync" and stack and stack[0].function.startswith("runtime."):
         inner = stack[0].function
         own = (words for start, words in _OWN if inner.startswith(start))
@@ -188,15 +191,21 @@ def step_text(part: Part, who: str) -> str:
             f"{who}, which runs the {runs}s, had none to run until the garbage collector found an "
             f"unused object that has a {runs}"
         )
+    if kind is StepKind.TIMER and part.reason == NOT_FIRED:
+        return f"the timer that started {who} had not fired yet"
     if kind is StepKind.SYSCALL:
         text = f"was in a system call ({short(part.reason)}) in"
     elif kind is StepKind.CGO:
         name = part.reason.partition("_Cfunc_")[2]
         text = f"was in C ({name}) in"
+    elif kind is StepKind.NETWORK:
+        text = f"waited {polled(part.place.stack if part.place is not None else ())} in"
     elif kind is StepKind.GC:
         text = _COLLECTOR.get(part.reason, _LEAVES[kind])
     elif kind is StepKind.RUNNING and at.startswith(_TRACER):
         return f"{who} ended a generation of the trace, for the recorder"
+    elif kind is StepKind.RUNNING and part.reason == UP_TO:
+        text = "ran up to"
     elif part.reason == BEFORE:
         return f"{who} waited {_REASONS[BEFORE].removesuffix(',')}" + (f", at {at}" if at else "")
     else:
@@ -233,7 +242,6 @@ _LEAVES: Final = {
     StepKind.RUNNING: "ran in",
     StepKind.SLEEP: "slept in",
     StepKind.TIMER: "waited for a timer in",
-    StepKind.NETWORK: "waited for the network in",
     StepKind.GC_ASSIST: "allocated and had to help the garbage collector (mark assist) in",
     StepKind.GC: "waited for the garbage collector in",
     StepKind.OUTSIDE: "was outside Go (Python or C) in",

@@ -23,6 +23,7 @@ const quick = 12
 type program func(ctx context.Context)
 
 var programs = map[string]program{
+	"accept":          accept,
 	"afterfunc":       afterFunc,
 	"cgo":             cgo,
 	"chain":           chain,
@@ -31,9 +32,11 @@ var programs = map[string]program{
 	"convoy":          convoy,
 	"cpu_hog":         cpuHog,
 	"deadline":        deadline,
+	"dial":            dial,
 	"file_io":         fileIO,
 	"file_lock":       fileLock,
 	"finalizer":       finalizer,
+	"full_pipe":       fullPipe,
 	"gc_assist":       gcAssist,
 	"io_pipe":         ioPipe,
 	"iter_pull":       iterPull,
@@ -42,6 +45,7 @@ var programs = map[string]program{
 	"mutex_across_io": mutexAcrossIO,
 	"nested_locks":    nestedLocks,
 	"once":            once,
+	"pipe":            pipe,
 	"pool":            pool,
 	"read_mem_stats":  readMemStats,
 	"running":         running,
