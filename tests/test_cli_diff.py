@@ -122,6 +122,21 @@ def test_threads_of_two_processes(recorded: Path) -> None:
     assert all(change.before == change.after for change in threads)
 
 
+def test_names_with_slashes(
+    runtime: flightrec.GoRuntime, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A task's name is told as it is, though it looks like a path."""
+    files = []
+    for file, name in ((tmp_path / "a", "GET /a"), (tmp_path / "b", "GET /static/b.js")):
+        with flightrec.FlightRecorder(runtime, max_bytes=4 << 20) as recorder:
+            with runtime.task(name):
+                runtime.run("idle", duration=0.01)
+            recorder.write_to(file)
+        files.append(str(file))
+    assert main(["diff", *files]) == 0
+    assert " GET /static/b.js (" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("columns", [60, 80, 200])
 def test_width(
     columns: int,

@@ -7,6 +7,7 @@ import gzip
 import io
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -140,6 +141,34 @@ def test_log(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
     assert outside.kind is SubjectKind.LOG
     assert outside.end_ns > outsider.end_ns > inside.end_ns
     assert (outside.name, outsider.name) == ("outside", "an outsider")
+
+
+def test_names_with_slashes(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
+    """A name is told as it is, except that very long ones lose their middle; it is one line."""
+    name = "GET /users/7.json\n"
+    with make_recorder() as recorder:
+        with runtime.task("x" * 5000), runtime.region(name):
+            time.sleep(0.01)
+        explanation = explain(recorder.snapshot(), slowest_task=True)
+    first = explanation.causes[0]
+    text = str(explanation)
+    assert first.function == f"region {name!r}"
+    assert f"in region {name!r}" in " ".join(text.split())
+    assert explanation.subject.name == "x" * 5000
+    assert "x…x" in text
+    assert len(text) < 2000
+
+
+def test_threads_are_not_logged(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
+    """What the recorder itself logs, to name threads, is not found."""
+    with make_recorder() as recorder:
+        with runtime.task("work"):
+            pass
+        snapshot = bytes(recorder.snapshot())
+    logs = [event for event in trace.read(snapshot) if isinstance(event, trace.Log)]
+    assert logs
+    with pytest.raises(NotInTraceError, match="no log"):
+        explain(snapshot, log=logs[0].message)
 
 
 def test_what_is_missing(slow_lock: Path) -> None:
