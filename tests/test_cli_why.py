@@ -74,7 +74,7 @@ def test_json(snapshot: Path, capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--task", "nope"], "the trace has no task 'nope' there; its tasks are 'step'"),
+        (["--task", "nope"], "the trace has no task 'nope'; its tasks are 'step'"),
         (["--goroutine", "987654"], "the trace has no goroutine 987654"),
         (["--log", "nope"], "the trace has no log 'nope'"),
     ],

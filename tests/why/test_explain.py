@@ -116,7 +116,7 @@ def test_since_leaves_out(slow_lock: Path) -> None:
     """Tasks that had ended before do not count."""
     subject = explain(slow_lock).subject
     assert explain(slow_lock, since=subject.end_ns + 1).subject.kind is SubjectKind.NOTHING
-    with pytest.raises(NotInTraceError, match="no task 'request' there"):
+    with pytest.raises(NotInTraceError, match="no task 'request' in that stretch"):
         explain(slow_lock, task="request", since=subject.end_ns + 1)
 
 
@@ -147,16 +147,16 @@ def test_names_with_slashes(runtime: flightrec.GoRuntime, make_recorder: MakeRec
     """A name is told as it is, except that very long ones lose their middle; it is one line."""
     name = "GET /users/7.json\n"
     with make_recorder() as recorder:
-        with runtime.task("x" * 5000), runtime.region(name):
+        with runtime.task("x" * 1000), runtime.region(name):
             time.sleep(0.01)
         explanation = explain(recorder.snapshot(), slowest_task=True)
     first = explanation.causes[0]
     text = str(explanation)
     assert first.function == f"region {name!r}"
     assert f"in region {name!r}" in " ".join(text.split())
-    assert explanation.subject.name == "x" * 5000
+    assert explanation.subject.name == "x" * 1000
     assert "x…x" in text
-    assert len(text) < 2000
+    assert len(text) < 900
 
 
 def test_threads_are_not_logged(runtime: flightrec.GoRuntime, make_recorder: MakeRecorder) -> None:
@@ -173,7 +173,7 @@ def test_threads_are_not_logged(runtime: flightrec.GoRuntime, make_recorder: Mak
 
 def test_what_is_missing(slow_lock: Path) -> None:
     """What the trace does not have is named, with what it has."""
-    with pytest.raises(NotInTraceError, match="no task 'nope' there; its tasks are 'request'") as e:
+    with pytest.raises(NotInTraceError, match="no task 'nope'; its tasks are 'request'") as e:
         explain(slow_lock, task="nope")
     assert e.value.wanted == "nope"
     with pytest.raises(NotInTraceError, match="no goroutine 999999"):

@@ -52,9 +52,10 @@ def tasks_named(survey: Survey, wanted: int | str | None) -> list[Task]:
     if not found:
         names = sorted({task.name for task in survey.tasks.values() if task.name})
         shown = ", ".join(map(quoted, names[:10])) + (", …" if len(names) > 10 else "")
-        told = f"its tasks are {shown}" if names else "it has none"
-        what = "task" if wanted is None else f"task {_wanted(wanted)}"
-        raise NotInTraceError(f"the trace has no {what} there; {told}", wanted)
+        what = "tasks" if wanted is None or not names else f"task {_wanted(wanted)}"
+        where = "" if survey.everything else " in that stretch"
+        told = f"; its tasks are {shown}" if names else ""
+        raise NotInTraceError(f"the trace has no {what}{where}{told}", wanted)
     return found
 
 
