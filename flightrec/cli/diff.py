@@ -180,6 +180,8 @@ def _percent(before: float, after: float) -> str:
         return "new"
     if not after:
         return "gone"
+    if after >= 10_000 * before:
+        return "× >9999"
     if after >= 10 * before:
         return f"× {after / before:.0f}"
     return f"{after / before - 1:+.0%}"
