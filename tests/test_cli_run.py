@@ -235,7 +235,7 @@ def test_main_outlives_goexit_of_main(runner: Runner, ends: Path) -> None:
 
 @pytest.mark.matrix
 def test_the_programs_main_is_the_programs(runner: Runner, ends: Path, judge: Judge) -> None:
-    """The goroutine of main is main.main; the bridge's, which only waits for it, is the recorder's."""
+    """The goroutine of main is main.main; that of the bridge, which only waits, is not."""
     runner.run(ends, "exit")
     judge.check(runner.snapshot)
     columns = read_columns(runner.snapshot, ["goroutines"])["goroutines"]
