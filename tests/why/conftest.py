@@ -85,7 +85,7 @@ def corpus(why_library: Path, go_minor: int, tmp_path_factory: pytest.TempPathFa
     found = Corpus(tmp_path_factory.mktemp("corpus"))
     cases = {case.name: case for case in (*CASES, *PYTHON_CASES) if case.since <= go_minor}
     names = [*OTHERS, *cases]
-    for _ in range(4):
+    for _ in range(6):
         record(why_library, found.folder, names)
         found = Corpus(found.folder)
         names = [name for name in names if not _is_right(found, name, cases.get(name), go_minor)]
