@@ -167,11 +167,11 @@ class _Page:
         if one["stack"]:
             text += f": {self.where(one['stack'])}"
         still = "" if longest["ended"] else ", and it goes on"
-        long = f", {one['long']} half as long" if one["long"] > 1 else ""
-        return (
-            f"{text}; {self.who(longest)} {self.at(longest['begin_ns'])}{still}. "
-            f"{one['count']:,} such, median {ns_text(one['median_ns'])}{long}"
-        )
+        usual = "The only one of its kind"
+        if one["count"] > 1:
+            long = f", {one['long']} at least half as long" if one["long"] > 1 else ""
+            usual = f"{one['count']:,} such, median {ns_text(one['median_ns'])}{long}"
+        return f"{text}; {self.who(longest)} {self.at(longest['begin_ns'])}{still}. {usual}"
 
     def annotations(self, kind: str) -> list[str]:
         longest, ended = self.facts[f"longest_{kind}"], self.facts[kind]

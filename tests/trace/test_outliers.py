@@ -74,7 +74,7 @@ def test_one_long_wait_among_many() -> None:
     ("durations", "why"),
     [
         ([2_000_000] * 50 + [9_000_000], "not far beyond"),
-        ([2_000_000, 1_500_000_000], "too few to have a usual duration"),
+        ([2_000_000, 9_000_000], "too few to have a usual duration"),
         ([2_000_000] * 50 + [1_500_000_000] * 20, "two usual durations"),
         ([1_000] * 50 + [500_000], "too short to matter"),
     ],
@@ -82,6 +82,15 @@ def test_one_long_wait_among_many() -> None:
 def test_what_is_not_odd(durations: list[int], why: str) -> None:
     """Nothing stands out where the longest is near the usual, or there is no usual duration."""
     assert found(waits(*durations)) == [], why
+
+
+def test_a_lock_that_is_seldom_waited_for() -> None:
+    """A long wait for a lock stands out though there are no others to compare it with."""
+    (one,) = found(waits(1_500_000_000))
+    assert (one.count, one.longest.goroutine) == (1, 1)
+    assert one.excess_ns == one.longest.duration_ns == pytest.approx(1_500_000_000, rel=0.01)
+    (other,) = found(waits(2_000_000, 1_500_000_000))
+    assert other.count == 2
 
 
 def test_the_runtime_does_not_stand_out() -> None:

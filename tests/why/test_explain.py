@@ -296,6 +296,14 @@ def test_rule_that_fired(slow_lock: Path, tmp_path: Path) -> None:
     assert str(explanation).startswith("Saved because task 'request' took 1 ms. Task ")
 
 
+def test_info_lists_what_is_picked(corpus: Corpus) -> None:
+    """The only wait for a lock, which is picked where there are no tasks, is listed as well."""
+    found = trace.outliers(trace.summarize(corpus.path("nested_locks"), details=False))
+    waits = [one for one in found if one.kind == "wait" and one.count == 1]
+    assert waits
+    assert all(one.what == "sync" for one in waits)
+
+
 @pytest.mark.parametrize(("program", "odd"), [("nested_locks", True), ("waitgroup", False)])
 def test_single_waits(program: str, odd: bool, corpus: Corpus) -> None:
     """To wait long for a lock is odd, though it happened once; for a WaitGroup it is not."""

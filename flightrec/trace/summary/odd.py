@@ -2,16 +2,18 @@
 
 Two questions, and so two strengths. ``flightrec info`` lists all that may be odd, so that nothing
 is missed. ``flightrec why`` picks one thing to explain, which must be worth it: a wait of 3 ms
-where others take 0.3 ms is listed, but not picked. Of tasks both judge alike.
+where others take 0.3 ms is listed, but not picked. Of tasks both judge alike, and of a lock that
+was waited for only now and then.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from flightrec.trace.stacks import Stack
 from flightrec.trace.summary.distribution import Distribution
 
-__all__ = ["ENOUGH", "is_listed", "is_odd_task", "is_picked"]
+__all__ = ["ENOUGH", "is_listed", "is_lock", "is_odd_task", "is_picked"]
 
 #: So many others tell what is usual.
 ENOUGH: Final = 7
@@ -31,6 +33,16 @@ _TASK_OTHERS: Final = 4
 _TASK_FACTOR: Final = 3
 _TASK_NS: Final = 1_000_000
 _TASK_TENTH: Final = 1.5
+
+
+# Who waits for these is said to wait for "sync"; but so is who waits for a WaitGroup, which may be
+# meant to take long.
+_LOCKS: Final = ("sync.(*Mutex).", "sync.(*RWMutex).", "internal/sync.(*Mutex).")
+
+
+def is_lock(stack: Stack) -> bool:
+    """Whether a wait at this stack is for a lock. Those are meant to be short: one is odd by itself."""
+    return any(frame.function.startswith(_LOCKS) for frame in stack[:4])
 
 
 def is_listed(count: int, median: int, long: int, longest: int) -> bool:

@@ -16,7 +16,7 @@ from flightrec.trace.stacks import NO_STACK, Stack
 from flightrec.trace.summary.blocking import SYSCALL
 from flightrec.trace.summary.distribution import Distribution
 from flightrec.trace.summary.model import BlockingStack, Longest, Summary
-from flightrec.trace.summary.odd import is_listed, is_odd_task
+from flightrec.trace.summary.odd import is_listed, is_lock, is_odd_task, is_picked
 
 __all__ = ["Outlier", "is_program_place", "outliers"]
 
@@ -44,8 +44,8 @@ class Outlier:
 
     @property
     def excess_ns(self) -> int:
-        """How much longer than usual it took."""
-        return self.longest.duration_ns - self.median_ns
+        """How much longer than usual it took; of the only one, how long."""
+        return self.longest.duration_ns - (self.median_ns if self.count > 1 else 0)
 
 
 def outliers(summary: Summary) -> tuple[Outlier, ...]:
@@ -118,8 +118,12 @@ def _judged(
     count = usual.count + (not longest.ended)
     long = usual.count_at_least(ns // 2) + (not longest.ended)
     odd = is_listed(count, median, long, ns)
-    if kind == "task" and not odd:
-        odd = is_odd_task(usual.without_longest() if longest.ended else usual, ns)
+    if not odd:
+        others = usual.without_longest() if longest.ended else usual
+        if kind == "task":
+            odd = is_odd_task(others, ns)
+        elif kind == "wait" and is_lock(stack) and program_frame(stack) is not None:
+            odd = is_picked(others, ns, alone=True)
     if not odd:
         return None
     return Outlier(kind, what, count, median, long, longest, stack)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from statistics import median
-from typing import Final
 
 from flightrec.errors import FlightRecorderError
 from flightrec.trace.names import quoted
 from flightrec.trace.nanoseconds import ns_text
 from flightrec.trace.summary.distribution import DistributionBuilder
-from flightrec.trace.summary.odd import ENOUGH, is_odd_task, is_picked
+from flightrec.trace.summary.odd import ENOUGH, is_lock, is_odd_task, is_picked
 from flightrec.trace.why.model import Subject, SubjectKind, Usual
 from flightrec.trace.why.places import place_of
 from flightrec.trace.why.survey import Kind, Survey, Task
@@ -18,10 +17,6 @@ from flightrec.trace.why.wakers import NETWORK
 from flightrec.trace.why.words import short, waited_for
 
 __all__ = ["NotInTraceError", "longest_of", "outstanding", "task_subject", "tasks_named"]
-
-# Who waits for these is said to wait for "sync"; but so is who waits for a WaitGroup, which may be
-# meant to take long.
-_LOCKS: Final = ("sync.(*Mutex).", "sync.(*RWMutex).", "internal/sync.(*Mutex).")
 
 
 class NotInTraceError(FlightRecorderError, LookupError):
@@ -149,7 +144,7 @@ def _judge(found: list[tuple[int, int, Subject]], kind: Kind, what: SubjectKind,
 
 def _is_lock(kind: Kind) -> bool:
     stack = kind.longest.stack
-    return stack is not None and any(frame.function.startswith(_LOCKS) for frame in stack[:4])
+    return stack is not None and is_lock(stack)
 
 
 def _longest(kind: Kind, what: SubjectKind, why: str) -> Subject:
