@@ -41,7 +41,7 @@ _LOCKS: Final = ("sync.(*Mutex).", "sync.(*RWMutex).", "internal/sync.(*Mutex)."
 
 
 def is_lock(stack: Stack) -> bool:
-    """Whether a wait at this stack is for a lock. Those are meant to be short: one is odd by itself."""
+    """Whether a wait is for a lock. Those are meant to be short, so a single long one is odd."""
     return any(frame.function.startswith(_LOCKS) for frame in stack[:4])
 
 
