@@ -127,6 +127,30 @@ def test_odd_stretches(
     assert reason in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("command", ["info", "diff", "events", "goroutine", "validate", "redact"])
+def test_others_read_standard_input(
+    command: str,
+    snapshot: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """So do the others that read a trace once."""
+    more = {
+        "diff": [str(snapshot)],
+        "events": ["-n1"],
+        "goroutine": ["2"],
+        "redact": ["-o", str(tmp_path / "redacted")],
+    }.get(command, [])
+    usual = main([command, str(snapshot), *more])
+    answer = capsys.readouterr().out
+    with snapshot.open(encoding="latin-1") as file:
+        monkeypatch.setattr(sys, "stdin", file)
+        assert main([command, "-", *more]) == usual == 0
+    words = answer.replace(str(snapshot), "-", 1).split()
+    assert capsys.readouterr().out.split() == words
+
+
 @pytest.mark.parametrize("span", [[], ["--since", "1ns"]], ids=["", "since"])
 def test_standard_input(
     span: list[str], snapshot: Path, capsys: pytest.CaptureFixture[str]

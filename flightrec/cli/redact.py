@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
         if word not in CLASSES:
             raise UsageError(f"--keep: there is no class {word!r}; there are {', '.join(CLASSES)}")
     output = args.output
-    if Path(output).exists() and Path(output).samefile(args.file):
+    if args.file != "-" and Path(output).exists() and Path(output).samefile(args.file):
         raise UsageError(f"{output} is the trace itself; give another name with -o")
     try:
         with ProgressFile(args.file) as file, without_collector():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING, NamedTuple
 
-from flightrec.cli.options import add_go_option
+from flightrec.cli.options import UsageError, add_go_option
 
 if TYPE_CHECKING:
     from flightrec.cli.options import Subparsers
@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     from flightrec.toolchain import find_toolchain
 
     with_go = args.with_go or args.go is not None
+    if with_go and args.file == "-":
+        raise UsageError("Go's trace tool reads no standard input; give --with-go a file")
     # A Go that was asked for and is not there is told before the long reading.
     toolchain = find_toolchain(args.go) if with_go else None
     reading = _read(args.file)
