@@ -82,7 +82,7 @@ def odd(runtime: flightrec.GoRuntime, tmp_path_factory: pytest.TempPathFactory) 
                 for k in range(10):
                     with runtime.task(name), runtime.region(name):
                         if k == 9:
-                            runtime.run("http_server" if i else "gc_churn", duration=0.02)
+                            runtime.run("idle" if i else "http_server", duration=0.012)
         recorder.write_to(file)
     return file
 

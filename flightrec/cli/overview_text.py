@@ -345,6 +345,8 @@ def _start(name: str, *, wide: bool) -> str:
 
 
 def _quantiles(durations: Mapping[str, int]) -> str:
+    if durations["count"] == 1:
+        return ns_text(durations["max_ns"])
     return (
         f"median {ns_text(durations['p50_ns'])}, 99 % {ns_text(durations['p99_ns'])}, "
         f"longest {ns_text(durations['max_ns'])}"

@@ -16,7 +16,7 @@ from flightrec.trace.stacks import NO_STACK, Stack
 from flightrec.trace.summary.blocking import SYSCALL
 from flightrec.trace.summary.distribution import Distribution
 from flightrec.trace.summary.model import BlockingStack, Longest, Summary
-from flightrec.trace.summary.odd import is_listed, is_lock, is_odd_task, is_picked
+from flightrec.trace.summary.odd import ENOUGH, is_listed, is_lock, is_odd_task, is_picked
 
 __all__ = ["Outlier", "is_program_place", "outliers"]
 
@@ -44,8 +44,8 @@ class Outlier:
 
     @property
     def excess_ns(self) -> int:
-        """How much longer than usual it took; of the only one, how long."""
-        return self.longest.duration_ns - (self.median_ns if self.count > 1 else 0)
+        """How much longer than usual it took; all of it where too few tell what is usual."""
+        return self.longest.duration_ns - (self.median_ns if self.count > ENOUGH else 0)
 
 
 def outliers(summary: Summary) -> tuple[Outlier, ...]:
