@@ -26,7 +26,7 @@ __all__ = [
     "Status",
 ]
 
-ABI_VERSION = 6
+ABI_VERSION = 7
 
 
 class Status(IntEnum):
@@ -136,12 +136,15 @@ class SessionStatistics(ctypes.Structure):
     ]
 
 
-class NewsKind(IntEnum):
+class NewsKind(IntFlag):
     """``FLIGHTREC_NEWS_*``."""
 
     TASK = 1
     HTTP = 2
-    REQUEST = 3
+    REQUEST = 4
+    WORKLOAD = 8
+    EXIT = 16
+    PANIC = 32
 
 
 class News(ctypes.Structure):
@@ -151,6 +154,7 @@ class News(ctypes.Structure):
         ("kind", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("status", ctypes.c_int64),
+        ("workload", ctypes.c_uint64),
         ("start_ns", ctypes.c_uint64),
         ("end_ns", ctypes.c_uint64),
         ("name", ctypes.c_char * 512),
@@ -213,19 +217,11 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_workload_check", (_text, _text, _error_p), _status),
     ("flightrec_workload_start", (_text, _text, _handle, _handle, _error_p), _status),
     ("flightrec_workload_cancel", (_handle, _error_p), _status),
-    ("flightrec_workload_next", (_handle_p, _error_p), _status),
-    ("flightrec_workload_wake", (), _status),
     ("flightrec_workload_result", (_handle, _buffer, _size, _size_p, _error_p), _status),
     ("flightrec_workload_count", (), ctypes.c_uint64),
     ("flightrec_departure_watch", (ctypes.c_int32, ctypes.c_int64), _status),
     ("flightrec_departure_unwatch", (), _status),
-    (
-        "flightrec_departure_next",
-        (ctypes.POINTER(ctypes.c_int32), ctypes.POINTER(ctypes.c_int32), _error_p),
-        _status,
-    ),
     ("flightrec_departure_go", (), _status),
-    ("flightrec_departure_wake", (), _status),
     ("flightrec_task_begin", (_handle, _handle, _text, _error_p), _status),
     ("flightrec_task_end", (_handle, _error_p), _status),
     ("flightrec_log", (_handle, _text, _text, _error_p), _status),
@@ -245,11 +241,7 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
         _status,
     ),
     ("flightrec_news_watch", (_text, _error_p), _status),
-    (
-        "flightrec_news_next",
-        (ctypes.c_int64, ctypes.POINTER(News), ctypes.POINTER(ctypes.c_uint64)),
-        _status,
-    ),
-    ("flightrec_news_wake", (), None),
+    ("flightrec_news_next", (ctypes.c_uint32, ctypes.POINTER(News), _handle_p), _status),
+    ("flightrec_news_close", (), None),
     ("flightrec_tasks_open", (_buffer, _size, _size_p), _status),
 )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import math
 import sys
 import threading
@@ -11,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-from flightrec.abi import Status
+from flightrec.abi import News, NewsKind
 from flightrec.library import Library
-from flightrec.sharedthread import SharedThread
-from flightrec.signals import signals_blocked
+from flightrec.newsthread import NewsThread
+from flightrec.signals import signals_of_the_program
 
 __all__ = ["DEFAULT_DEPARTURE_TIMEOUT", "Departure", "DepartureWatch"]
 
@@ -53,7 +52,9 @@ class DepartureWatch:
         self._cdll = library.cdll
         self._lock = threading.RLock()
         self._wish: _Wish | None = None
-        self._thread = SharedThread(self._serve, "flightrec-departures")
+        self._thread = NewsThread(
+            library, NewsKind.EXIT | NewsKind.PANIC, self._serve, "flightrec-departures"
+        )
 
     @property
     def watches(self) -> bool:
@@ -87,16 +88,13 @@ class DepartureWatch:
         else:
             self._cdll.flightrec_departure_watch(int(wish.as_program), wish.timeout_ns)
 
-    def _serve(self) -> None:
-        panics, code = ctypes.c_int32(), ctypes.c_int32()
-        with signals_blocked():
-            status = self._cdll.flightrec_departure_next(panics, code, None)
-        if status != Status.OK:
-            return
+    def _serve(self, news: News) -> None:
         try:
-            departure = Departure("panic", 2) if panics.value else Departure("exit", code.value)
+            panics = news.kind == NewsKind.PANIC
+            departure = Departure("panic", 2) if panics else Departure("exit", news.status)
             if self._wish is not None:
-                self._wish.callback(departure)
+                with signals_of_the_program():
+                    self._wish.callback(departure)
         except BaseException:
             with contextlib.suppress(BaseException):
                 sys.excepthook(*sys.exc_info())
@@ -104,12 +102,11 @@ class DepartureWatch:
             for stream in (sys.stdout, sys.stderr):  # Python does not come to do so at exit
                 with contextlib.suppress(Exception):
                     stream.flush()
-            # This ends the process. Whoever else wants to do so meanwhile finds nobody, and waits.
+            # This ends the process. Whoever else wants to do so meanwhile waits for that.
             self._cdll.flightrec_departure_go()
 
-    def close(self) -> None:
-        """End the thread; Go then ends the process without asking."""
-        self._cdll.flightrec_departure_wake()
+    def join(self) -> None:
+        """Wait for the thread, which was told to end."""
         # If it is in the callback, it ends the process, at the latest by the time limit.
         self._thread.join(threading.TIMEOUT_MAX)
 

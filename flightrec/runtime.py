@@ -17,9 +17,13 @@ from flightrec import annotate
 from flightrec.annotate import Annotations, Region, Task
 from flightrec.departure import DEFAULT_DEPARTURE_TIMEOUT, Departure, DepartureWatch
 from flightrec.library import Library, bundled_library, is_forked, open_library
+from flightrec.newsthread import end_all
 from flightrec.workload import WorkloadHandle, Workloads
 
 __all__ = ["GoRuntime", "load"]
+
+#: How long the end of the process waits for each thread that waits for news, in seconds.
+_END_SECONDS = 1.0
 
 
 class GoRuntime:
@@ -226,7 +230,8 @@ def load(path: str | os.PathLike[str] | None = None) -> GoRuntime:
 
 
 def _at_exit() -> None:
-    """Leave no thread inside Go that would want the interpreter after it is gone."""
+    """Leave no thread in the bridge that would want the interpreter after it is gone."""
     if _runtime is not None and not is_forked():
         _runtime._workloads.close()
-        _runtime._departures.close()
+        end_all(_runtime._library, _END_SECONDS)
+        _runtime._departures.join()

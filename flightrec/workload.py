@@ -10,18 +10,14 @@ from collections.abc import Generator
 from typing import Any
 
 from flightrec import abi
-from flightrec.abi import Status
+from flightrec.abi import NewsKind, Status
 from flightrec.annotate import Annotations, current_task_number
 from flightrec.errors import FlightRecorderError, WorkloadError, WorkloadPanicError
 from flightrec.finished import Finished
 from flightrec.library import Library, error_for
-from flightrec.sharedthread import SharedThread
-from flightrec.signals import takes_no_signals
+from flightrec.newsthread import NewsThread
 
 __all__ = ["WorkloadHandle", "Workloads"]
-
-#: How long the end of the process waits for the waiting thread, in seconds.
-_JOIN = 1.0
 
 
 class WorkloadHandle:
@@ -153,7 +149,7 @@ class WorkloadHandle:
 class Workloads:
     """The workloads of one library. Safe to use from any thread, and from signal handlers.
 
-    One daemon thread, begun with the first workload, waits in Go for any of them to finish. So a
+    One daemon thread, begun with the first workload, waits for news of any that has finished. So a
     wait in Python is one on a Python lock, which Ctrl-C interrupts, and not one inside Go.
 
     A workload is registered under its number before Go hears of it. So whatever exception comes
@@ -166,7 +162,7 @@ class Workloads:
         self._annotations = annotations
         self._numbers = itertools.count(1)
         self._running: dict[int, WorkloadHandle] = {}  # changed by single operations only
-        self._thread = SharedThread(self._collect, "flightrec-workloads")
+        self._thread = NewsThread(library, NewsKind.WORKLOAD, self._collect, "flightrec-workloads")
         self._closed = False
 
     def names(self) -> tuple[str, ...]:
@@ -201,26 +197,13 @@ class Workloads:
             handle.cancel()  # if it runs, nobody will ask for it
             raise
 
-    @takes_no_signals
-    def _collect(self) -> None:
-        number = None
-        while True:
-            try:
-                number = ctypes.c_uint64()
-                if self.library.cdll.flightrec_workload_next(number, None) == Status.ENDED:
-                    return
-                self._finish(number.value)
-            except BaseException as exc:  # whatever befalls one, the others are waited for
-                if number and (handle := self._running.pop(number.value, None)):
-                    handle._fail(exc)
-
-    def _finish(self, number: int) -> None:
-        handle = self._running.get(number)
+    def _collect(self, news: abi.News) -> None:
+        handle = self._running.get(news.workload)
         if handle is None:  # its start was interrupted
-            self.discard(number)
+            self.discard(news.workload)
         else:
             handle._finish()
-            self._running.pop(number, None)
+            self._running.pop(news.workload, None)
 
     def discard(self, number: int) -> None:
         """Have Go forget the result of a workload, if it has one."""
@@ -238,7 +221,5 @@ class Workloads:
             )
 
     def close(self) -> None:
-        """End the waiting thread, for the end of the process. Workloads that run go on."""
+        """Have nobody wait any more, for the end of the process. Workloads that run go on."""
         self._closed = True
-        self.library.cdll.flightrec_workload_wake()
-        self._thread.join(_JOIN)

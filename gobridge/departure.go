@@ -3,26 +3,18 @@ package gobridge
 import (
 	"fmt"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 )
 
-// A departure is a goroutine that is about to end the process. It waits until Python has had a look:
-// at the end, a flight recorder is wanted most.
-type departure struct {
-	panics bool
-	code   int // of os.Exit
-	goOn   chan struct{}
-}
-
+// A goroutine that is about to end the process waits until Python has had a look: at the end, a
+// flight recorder is wanted most.
 var (
-	departures        = make(chan *departure)
-	departuresEnded   = make(chan struct{}) // closed when the interpreter ends
-	departuresWatched atomic.Bool           // Python asks for them
-	departureLimit    atomic.Int64          // how long one waits for Python, in ns; below 0: no limit
-	runsAsProgram     atomic.Bool           // main ends the process as in an ordinary Go program
-	mainReturned      atomic.Bool           // so the process ends: nothing else is to
+	departuresWatched atomic.Bool                   // Python asks for them
+	departureLimit    atomic.Int64                  // how long one waits for Python, in ns; below 0: no limit
+	departing         atomic.Pointer[chan struct{}] // for whoever departs, to be told to go on; nil: nobody does
+	runsAsProgram     atomic.Bool                   // main ends the process as in an ordinary Go program
+	mainReturned      atomic.Bool                   // so the process ends: nothing else is to
 )
 
 // EndAsProgram is set by the code that flightrec build puts into the runtime. It chooses how panics
@@ -47,39 +39,38 @@ func setEndAsProgram(asProgram bool) {
 	}
 }
 
-// endDepartures is for the end of the interpreter: from now on nothing waits for it.
-var endDepartures = sync.OnceFunc(func() {
-	departuresWatched.Store(false)
-	close(departuresEnded)
-})
-
 // depart waits for Python, no longer than the limit. A second goroutine that wants to end the process
 // waits for the first to do so, and a goroutine that outlives a program's main for the end.
-func depart(d departure) {
+func depart(kind newsKind, code int) {
 	if mainReturned.Load() {
 		select {}
 	}
 	if !departuresWatched.Load() {
 		return
 	}
-	d.goOn = make(chan struct{})
 	var tooLate <-chan time.Time // never, without a limit
 	limit := time.Duration(departureLimit.Load())
 	if limit >= 0 {
 		tooLate = time.After(limit)
 	}
-	select {
-	case departures <- &d:
-	case <-departuresEnded:
-		return
-	case <-tooLate:
-		sayTooLate(limit)
-		return
+	goOn := make(chan struct{}, 1)
+	if departing.CompareAndSwap(nil, &goOn) && !putNews(news{kind: kind, status: code}) {
+		return // the interpreter has ended
 	}
 	select {
-	case <-d.goOn:
+	case <-goOn:
 	case <-tooLate:
 		sayTooLate(limit)
+	}
+}
+
+// letGo lets the goroutine that departs go on, if there is one.
+func letGo() {
+	if goOn := departing.Load(); goOn != nil {
+		select {
+		case *goOn <- struct{}{}:
+		default: // again
+		}
 	}
 }
 
@@ -89,8 +80,8 @@ func sayTooLate(limit time.Duration) {
 }
 
 // BeforeExit is for the code that flightrec build puts into the runtime: os.Exit calls it.
-func BeforeExit(code int) { depart(departure{code: code}) }
+func BeforeExit(code int) { depart(newsExit, code) }
 
 // BeforePanic is for the code that flightrec build puts into the runtime: a panic that nobody has
 // recovered calls it, and a fatal error where that is safe.
-func BeforePanic() { depart(departure{panics: true}) }
+func BeforePanic() { depart(newsPanic, 0) }

@@ -2,7 +2,6 @@ package gobridge
 
 /*
 #include "include/gobridge.h"
-#include "news.h"
 */
 import "C"
 
@@ -14,14 +13,12 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/trace"
-	"sync/atomic"
 	"time"
 	"unsafe"
 )
 
 var (
 	errUnknown = errors.New("unknown")
-	errEnded   = errors.New("there is nothing more")
 )
 
 // Every export is one call of answer or value, and does all its work inside: so no panic passes.
@@ -76,8 +73,6 @@ func statusOf(err error) C.int32_t {
 		return C.FLIGHTREC_UNKNOWN
 	case errors.As(err, new(conflictError)), errors.Is(err, errForeignStop):
 		return C.FLIGHTREC_CONFLICT
-	case errors.Is(err, errEnded):
-		return C.FLIGHTREC_ENDED
 	case errors.As(err, &format):
 		return C.FLIGHTREC_BROKEN
 	case errors.Is(err, errShort):
@@ -197,22 +192,6 @@ func flightrec_workload_cancel(handle C.uint64_t, to *C.flightrec_error) C.int32
 	})
 }
 
-//export flightrec_workload_next
-func flightrec_workload_next(handle *C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return answer(to, func() error {
-		*handle = C.uint64_t(finished.take())
-		if *handle == 0 {
-			return errEnded
-		}
-		return nil
-	})
-}
-
-//export flightrec_workload_wake
-func flightrec_workload_wake() C.int32_t {
-	return answer(nil, func() error { finished.close(); return nil })
-}
-
 //export flightrec_workload_result
 func flightrec_workload_result(handle C.uint64_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
 	return answerWith(to, func() (C.int32_t, error) {
@@ -245,8 +224,6 @@ func flightrec_workload_count() C.uint64_t {
 	return value(func() C.uint64_t { return C.uint64_t(executions.len()) })
 }
 
-var departing atomic.Pointer[departure]
-
 //export flightrec_departure_watch
 func flightrec_departure_watch(asProgram C.int32_t, limitNs C.int64_t) C.int32_t {
 	return answer(nil, func() error { watchDepartures(asProgram != 0, time.Duration(limitNs)); return nil })
@@ -257,38 +234,9 @@ func flightrec_departure_unwatch() C.int32_t {
 	return answer(nil, func() error { unwatchDepartures(); return nil })
 }
 
-//export flightrec_departure_next
-func flightrec_departure_next(panics, code *C.int32_t, to *C.flightrec_error) C.int32_t {
-	return answer(to, func() error {
-		select {
-		case d := <-departures:
-			departing.Store(d)
-			*panics, *code = 0, C.int32_t(d.code)
-			if d.panics {
-				*panics = 1
-			}
-			return nil
-		case <-departuresEnded:
-			return errEnded
-		}
-	})
-}
-
 //export flightrec_departure_go
 func flightrec_departure_go() C.int32_t {
-	return answer(nil, func() error {
-		d := departing.Swap(nil)
-		if d == nil {
-			return errUnknown
-		}
-		close(d.goOn)
-		return nil
-	})
-}
-
-//export flightrec_departure_wake
-func flightrec_departure_wake() C.int32_t {
-	return answer(nil, func() error { endDepartures(); return nil })
+	return answer(nil, func() error { letGo(); return nil })
 }
 
 //export flightrec_task_begin
@@ -381,19 +329,6 @@ func flightrec_metrics_read(names C.flightrec_text, buckets C.int32_t, text *C.c
 //export flightrec_news_watch
 func flightrec_news_watch(wanted C.flightrec_text, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error { return watchFor([]byte(goText(wanted))) })
-}
-
-// putNews hands a piece of news to whoever waits in flightrec_news_next.
-func putNews(kind newsKind, name string, start, end int64, status int) bool {
-	news := C.flightrec_news{
-		kind:     C.uint32_t(kind),
-		status:   C.int64_t(status),
-		start_ns: C.uint64_t(start),
-		end_ns:   C.uint64_t(end),
-	}
-	text := unsafe.Slice((*byte)(unsafe.Pointer(&news.name)), len(news.name))
-	text[copy(text[:len(text)-1], name)] = 0
-	return C.flightrec_news_put(&news) != 0
 }
 
 //export flightrec_tasks_open

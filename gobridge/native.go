@@ -6,6 +6,7 @@ package gobridge
 #include "blocks.h"
 #include "generation.h"
 #include "names.h"
+#include "news.h"
 #include "stream.h"
 */
 import "C"
@@ -144,6 +145,41 @@ func (g *generation) finish(header traceHeader, endTime uint64, windows []*windo
 		}
 	}
 	return nil
+}
+
+// A newsKind is what a piece of news is about.
+type newsKind uint32
+
+const (
+	newsTask     newsKind = C.FLIGHTREC_NEWS_TASK
+	newsHTTP     newsKind = C.FLIGHTREC_NEWS_HTTP
+	newsRequest  newsKind = C.FLIGHTREC_NEWS_REQUEST
+	newsWorkload newsKind = C.FLIGHTREC_NEWS_WORKLOAD
+	newsExit     newsKind = C.FLIGHTREC_NEWS_EXIT
+	newsPanic    newsKind = C.FLIGHTREC_NEWS_PANIC
+)
+
+// A news is a piece of news for Python; flightrec_news says what its fields are.
+type news struct {
+	kind       newsKind
+	status     int
+	workload   uint64
+	start, end int64
+	name       string
+}
+
+// putNews hands a piece of news to whoever waits for its kind, and returns whether anybody will take it.
+func putNews(n news) bool {
+	to := C.flightrec_news{
+		kind:     C.uint32_t(n.kind),
+		status:   C.int64_t(n.status),
+		workload: C.uint64_t(n.workload),
+		start_ns: C.uint64_t(n.start),
+		end_ns:   C.uint64_t(n.end),
+	}
+	text := unsafe.Slice((*byte)(unsafe.Pointer(&to.name)), len(to.name))
+	text[copy(text[:len(text)-1], n.name)] = 0
+	return C.flightrec_news_put(&to) != 0
 }
 
 // threadNames returns what flightrec_thread_names said last.

@@ -1,60 +1,80 @@
 #include "news.h"
 
 #include <pthread.h>
+#include <stdlib.h>
 
-#include "wait.h"
+/* What comes as often as the program's work, and is dropped if nobody takes it in time. */
+#define MAY_BE_DROPPED (FLIGHTREC_NEWS_TASK | FLIGHTREC_NEWS_HTTP | FLIGHTREC_NEWS_REQUEST)
+#define CAPACITY 256 /* of those */
+
+typedef struct piece {
+    flightrec_news news;
+    struct piece *next;
+} piece;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t filled;
-
-/* Before the Go runtime starts, which may put news in. */
-__attribute__((constructor(101))) static void init(void) { flightrec_wait_init(&filled); }
-
-#define CAPACITY 256
-
-static flightrec_news queue[CAPACITY];
-static size_t first, count;
-static uint64_t dropped_count, wakes;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static piece *first;
+static size_t droppable; /* how many of the queue may be dropped */
+static uint64_t dropped_count;
+static int closed;
 
 int flightrec_news_put(const flightrec_news *news) {
+    int may_drop = (news->kind & MAY_BE_DROPPED) != 0;
+    piece *added = malloc(sizeof *added);
     pthread_mutex_lock(&lock);
-    int fits = count < CAPACITY;
+    int fits = added != NULL && !closed && !(may_drop && droppable == CAPACITY);
     if (fits) {
-        queue[(first + count) % CAPACITY] = *news;
-        count++;
-        pthread_cond_broadcast(&filled);
+        *added = (piece){.news = *news};
+        piece **end = &first;
+        while (*end != NULL) {
+            end = &(*end)->next;
+        }
+        *end = added;
+        droppable += may_drop;
+        pthread_cond_broadcast(&changed);
     } else {
-        dropped_count++;
+        dropped_count += may_drop;
     }
     pthread_mutex_unlock(&lock);
+    if (!fits) {
+        free(added);
+    }
     return fits;
 }
 
-int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *dropped) {
-    int64_t limit = flightrec_wait_limit(timeout_ns);
-    int32_t status = FLIGHTREC_OK;
+int32_t flightrec_news_next(uint32_t kinds, flightrec_news *news, uint64_t *dropped) {
+    piece *taken;
     pthread_mutex_lock(&lock);
-    uint64_t before = wakes;
-    while (count == 0 && status == FLIGHTREC_OK) {
-        if (wakes != before) {
-            status = FLIGHTREC_ENDED;
-        } else if (!flightrec_wait(&filled, &lock, limit) && count == 0) {
-            status = FLIGHTREC_TIMEOUT;
+    for (;;) {
+        piece **at = &first;
+        while (*at != NULL && !((*at)->news.kind & kinds)) {
+            at = &(*at)->next;
         }
-    }
-    if (status == FLIGHTREC_OK) {
-        *news = queue[first];
-        first = (first + 1) % CAPACITY;
-        count--;
+        taken = *at;
+        if (taken != NULL) {
+            *at = taken->next;
+            droppable -= (taken->news.kind & MAY_BE_DROPPED) != 0;
+            break;
+        }
+        if (closed) {
+            break;
+        }
+        pthread_cond_wait(&changed, &lock);
     }
     *dropped = dropped_count;
     pthread_mutex_unlock(&lock);
-    return status;
+    if (taken == NULL) {
+        return FLIGHTREC_ENDED;
+    }
+    *news = taken->news;
+    free(taken);
+    return FLIGHTREC_OK;
 }
 
-void flightrec_news_wake(void) {
+void flightrec_news_close(void) {
     pthread_mutex_lock(&lock);
-    wakes++;
-    pthread_cond_broadcast(&filled);
+    closed = 1;
+    pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
 }

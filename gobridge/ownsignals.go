@@ -14,9 +14,10 @@ func beforeKill(pid int, sig syscall.Signal) {
 	if !self || !endsByDefault(sig) || !signalIsDefault(uint32(sig)) {
 		return
 	}
-	depart(departure{code: 128 + int(sig)})
+	depart(newsExit, 128+int(sig))
 	// If it is blocked, the process goes on, and nobody waits for a departure any more.
 	departuresWatched.Store(false)
+	departing.Store(nil)
 }
 
 func endsByDefault(sig syscall.Signal) bool {

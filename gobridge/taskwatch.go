@@ -9,15 +9,6 @@ import (
 // What Python wants to be told of: work that took longer than a time or ended with some status.
 // It is found where the work ends, without a look at the trace.
 
-// A newsKind is what a piece of news is about: FLIGHTREC_NEWS_*.
-type newsKind uint32
-
-const (
-	newsTask    newsKind = 1
-	newsHTTP    newsKind = 2
-	newsRequest newsKind = 3
-)
-
 // noStatus is the status of work that has none.
 const noStatus = -1
 
@@ -76,7 +67,7 @@ func tell(kind newsKind, name string, start, end int64, status int) {
 	}
 	for i := range *wanted {
 		if (*wanted)[i].wants(kind, name, end-start, status) {
-			putNews(kind, name, start, end, status)
+			putNews(news{kind: kind, name: name, start: start, end: end, status: status})
 			return
 		}
 	}
@@ -142,7 +133,7 @@ func RequestSnapshot(reason string) bool {
 	}
 	for i := range *wanted {
 		if (*wanted)[i].wants(newsRequest, reason, 0, noStatus) {
-			return putNews(newsRequest, reason, now, now, noStatus)
+			return putNews(news{kind: newsRequest, name: reason, start: now, end: now, status: noStatus})
 		}
 	}
 	return false

@@ -108,9 +108,6 @@ var errPanic = errors.New("panic")
 
 var executions = registry[*execution]{}
 
-// finished names the executions that have returned, each once.
-var finished = newMailqueue()
-
 // startWorkload starts a workload under a number of the caller's, in one of Python's tasks or, with
 // 0, in none.
 func startWorkload(number uint64, name string, args json.RawMessage, task uint64) error {
@@ -131,7 +128,7 @@ func startWorkload(number uint64, name string, args json.RawMessage, task uint64
 		return fmt.Errorf("workload number %d is 0 or in use", number)
 	}
 	run := func() {
-		defer finished.put(number)
+		defer putNews(news{kind: newsWorkload, workload: number})
 		defer cancel()
 		if task != 0 {
 			defer trace.StartRegion(ctx, name).End() // so that its time counts as the task's
@@ -175,48 +172,4 @@ func textOf(err error) (text string) {
 		}
 	}()
 	return err.Error()
-}
-
-// A mailqueue is an unbounded queue of handles; nobody who puts ever waits.
-type mailqueue struct {
-	mu      sync.Mutex
-	filled  *sync.Cond
-	handles []uint64
-	closed  bool
-}
-
-func newMailqueue() *mailqueue {
-	q := &mailqueue{}
-	q.filled = sync.NewCond(&q.mu)
-	return q
-}
-
-func (q *mailqueue) put(handle uint64) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.handles = append(q.handles, handle)
-	q.filled.Signal()
-}
-
-// take waits for a handle; it is 0 once the queue is closed.
-func (q *mailqueue) take() uint64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for len(q.handles) == 0 && !q.closed {
-		q.filled.Wait()
-	}
-	if q.closed {
-		return 0
-	}
-	handle := q.handles[0]
-	q.handles = q.handles[1:]
-	return handle
-}
-
-// close has every take return, now and later.
-func (q *mailqueue) close() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.closed = true
-	q.filled.Broadcast()
 }

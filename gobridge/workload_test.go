@@ -6,7 +6,6 @@ import (
 	"errors"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
 )
 
@@ -56,7 +55,8 @@ func (e *nilError) Error() string { return e.text }
 
 func TestRegister(t *testing.T) {
 	name := "workload_test"
-	Register(name, func(context.Context, json.RawMessage) (any, error) { return 5, nil })
+	started := make(chan struct{})
+	Register(name, func(context.Context, json.RawMessage) (any, error) { close(started); return nil, nil })
 	defer delete(workloads, name)
 	for _, bad := range []string{name, ""} {
 		func() {
@@ -72,68 +72,16 @@ func TestRegister(t *testing.T) {
 	if err := startWorkload(number, name, nil, 0); err != nil {
 		t.Fatal(err)
 	}
-	if got := finished.take(); got != number {
-		t.Errorf("%d has finished, not %d", got, number)
-	}
+	<-started
 	for _, taken := range []uint64{number, 0} {
 		if err := startWorkload(taken, name, nil, 0); err == nil {
 			t.Errorf("a second workload was started under the number %d", taken)
 		}
 	}
-	e, ok := executions.take(number)
-	if !ok || string(e.result) != "5" || e.err != nil {
-		t.Errorf("%v, %+v", ok, e)
+	if _, ok := executions.take(number); !ok {
+		t.Error("nothing is known of it")
 	}
 	if err := startWorkload(5678, "unknown", nil, 0); !errors.Is(err, errUnknown) || !strings.Contains(err.Error(), name) {
 		t.Errorf("an unknown workload: %v", err)
-	}
-}
-
-func TestMailqueue(t *testing.T) {
-	q := newMailqueue()
-	var all sync.WaitGroup
-	got := make([]bool, 1000)
-	var mu sync.Mutex
-	for range 4 {
-		all.Add(2)
-		go func() {
-			defer all.Done()
-			for range 250 {
-				n := q.take()
-				mu.Lock()
-				if got[n] {
-					t.Errorf("%d came twice", n)
-				}
-				got[n] = true
-				mu.Unlock()
-			}
-		}()
-	}
-	for part := range 4 {
-		go func() {
-			defer all.Done()
-			for n := range 250 {
-				q.put(uint64(part*250 + n))
-			}
-		}()
-	}
-	all.Wait()
-}
-
-func TestMailqueueClosed(t *testing.T) {
-	q := newMailqueue()
-	taken := make(chan uint64)
-	for range 3 {
-		go func() { taken <- q.take() }()
-	}
-	q.close()
-	for range 3 {
-		if got := <-taken; got != 0 {
-			t.Errorf("a closed queue gives %d", got)
-		}
-	}
-	q.put(5)
-	if got := q.take(); got != 0 {
-		t.Errorf("a closed queue gives %d", got)
 	}
 }

@@ -51,7 +51,8 @@ def _leftovers() -> list[str]:
     found = [
         f"thread {thread.name}"
         for thread in threading.enumerate()
-        if thread.name.startswith("flightrec-") and thread.name != "flightrec-workloads"
+        if thread.name.startswith("flightrec-")
+        and thread.name not in ("flightrec-workloads", "flightrec-news")  # which stay
     ]
     if sessions := loaded.cdll.flightrec_session_count():
         found.append(f"{sessions} sessions of the bridge")

@@ -78,10 +78,10 @@ SCALARS: dict[str, Any] = {
 #: For each C type of an argument, the ctypes types that stand for it.
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "int32_t": (ctypes.c_int32,),
+    "uint32_t": (ctypes.c_uint32,),
     "int64_t": (ctypes.c_int64,),
     "uint64_t": (ctypes.c_uint64,),
     "size_t": (ctypes.c_size_t,),
-    "int32_t*": (ctypes.POINTER(ctypes.c_int32),),
     "uint64_t*": (ctypes.POINTER(ctypes.c_uint64),),
     "size_t*": (ctypes.POINTER(ctypes.c_size_t),),
     "char*": (ctypes.c_void_p, ctypes.c_char_p),

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from flightrec.abi import NewsKind
 from flightrec.rules.conditions import Condition, Ended, Requested, Slower, Status
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Rule:
         return found
 
 
-_KINDS = {"task": 1, "http": 2, "request": 3}
+_KINDS = {"task": NewsKind.TASK, "http": NewsKind.HTTP, "request": NewsKind.REQUEST}
 _MOST = (1 << 31) - 1
 
 

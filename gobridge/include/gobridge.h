@@ -27,7 +27,7 @@
 extern "C" {
 #endif
 
-#define FLIGHTREC_ABI_VERSION 6
+#define FLIGHTREC_ABI_VERSION 7
 
 typedef enum {
     FLIGHTREC_OK = 0,
@@ -227,21 +227,15 @@ int32_t flightrec_workload_check(flightrec_text name, flightrec_text arguments,
                                  flightrec_error *error);
 
 /* Starts a workload on a goroutine of its own, under a number that the caller chooses: any but 0 that
- * was not used before. So the caller knows it before the workload can finish. arguments: JSON. task: its
- * context is that task's, and its goroutine is in a region of that task; 0 for none.
+ * was not used before. So the caller knows it before the workload can finish, which is news: see
+ * flightrec_news_next. arguments: JSON. task: its context is that task's, and its goroutine is in a
+ * region of that task; 0 for none.
  * FLIGHTREC_UNKNOWN: no such workload. */
 int32_t flightrec_workload_start(flightrec_text name, flightrec_text arguments, uint64_t task,
                                  uint64_t workload, flightrec_error *error);
 
 /* Cancels its context. Whether and when it returns is up to the workload. */
 int32_t flightrec_workload_cancel(uint64_t workload, flightrec_error *error);
-
-/* Waits for some workload to finish and says which; each is named once.
- * FLIGHTREC_ENDED: flightrec_workload_wake was called. */
-int32_t flightrec_workload_next(uint64_t *workload, flightrec_error *error);
-
-/* For the end of the process: from now on every flightrec_workload_next returns at once. */
-int32_t flightrec_workload_wake(void);
 
 /* What a finished workload returned, as JSON; its handle is gone unless FLIGHTREC_SHORT. With text
  * NULL it is only forgotten.
@@ -256,9 +250,10 @@ uint64_t flightrec_workload_count(void);
 /* ---- the end of the process ---------------------------------------------------------------- */
 
 /* From now on a goroutine that calls os.Exit, panics with nobody to recover it, or causes a
- * fatal error (a concurrent map write, say) waits for flightrec_departure_next and then
- * flightrec_departure_go, but no longer than limit_ns in all (below 0: no limit); then it says so on
- * standard error and goes on. as_program: panics and fatal errors end the process with status 2, as
+ * fatal error (a concurrent map write, say) is news (flightrec_news_next), and waits for
+ * flightrec_departure_go, but no longer than limit_ns (below 0: no limit); then it says so on
+ * standard error and goes on. Others that want to end the process wait for the first to do so.
+ * as_program: panics and fatal errors end the process with status 2, as
  * those of an ordinary Go program, and not by SIGABRT, and the workload "main" runs as a program's main
  * function: what it panics with is not recovered. Only in a library from flightrec build, which puts
  * the hooks into the Go runtime. */
@@ -267,16 +262,8 @@ int32_t flightrec_departure_watch(int32_t as_program, int64_t limit_ns);
 /* Undoes flightrec_departure_watch. */
 int32_t flightrec_departure_unwatch(void);
 
-/* Waits for such a goroutine and holds it: *panics is 0 for os.Exit, of which *code is the status.
- * FLIGHTREC_ENDED: flightrec_departure_wake was called. */
-int32_t flightrec_departure_next(int32_t *panics, int32_t *code, flightrec_error *error);
-
-/* Lets that goroutine go on, which ends the process. FLIGHTREC_UNKNOWN: there is none. */
+/* Lets that goroutine go on, which ends the process. */
 int32_t flightrec_departure_go(void);
-
-/* For the end of the process: every flightrec_departure_next returns, and from now on nothing waits for
- * it. */
-int32_t flightrec_departure_wake(void);
 
 /* ---- annotations (runtime/trace) ----------------------------------------------------------
  *
@@ -328,38 +315,43 @@ int32_t flightrec_metrics_describe(char *text, size_t capacity, size_t *length);
 int32_t flightrec_metrics_read(flightrec_text names, int32_t buckets, char *text, size_t capacity,
                                size_t *length, flightrec_error *error);
 
-/* ---- news of work ---------------------------------------------------------------------------- */
+/* ---- news from Go ---------------------------------------------------------------------------- */
 
-#define FLIGHTREC_NEWS_TASK 1    /* a task of runtime/trace has ended (libraries of flightrec build) */
-#define FLIGHTREC_NEWS_HTTP 2    /* a net/http server has answered (built with --instrument) */
-#define FLIGHTREC_NEWS_REQUEST 3 /* gobridge.RequestSnapshot was called */
+#define FLIGHTREC_NEWS_TASK 1      /* a task of runtime/trace has ended (libraries of flightrec build) */
+#define FLIGHTREC_NEWS_HTTP 2      /* a net/http server has answered (built with --instrument) */
+#define FLIGHTREC_NEWS_REQUEST 4   /* gobridge.RequestSnapshot was called */
+#define FLIGHTREC_NEWS_WORKLOAD 8  /* a workload has finished */
+#define FLIGHTREC_NEWS_EXIT 16     /* a goroutine is about to call os.Exit */
+#define FLIGHTREC_NEWS_PANIC 32    /* a panic or fatal error is about to end the process */
 
 typedef struct {
     uint32_t kind; /* FLIGHTREC_NEWS_* */
     uint32_t reserved;
-    int64_t status;    /* of an HTTP answer; -1: none, or unknown */
-    uint64_t start_ns; /* on the trace clock, in ns */
+    int64_t status;    /* of an HTTP answer, -1: none, or unknown; of an exit */
+    uint64_t workload; /* its number */
+    uint64_t start_ns; /* of a task, an answer or a request, on the trace clock, in ns */
     uint64_t end_ns;
     char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if necessary */
 } flightrec_news;
 
-/* Sets what news is wanted, in place of earlier wishes. wishes: a JSON object with
- * "tasks": whether open tasks are kept, to be listed and timed, and "wishes": an array of objects
- * {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. Whatever
- * matches one of them is news. At most 256 pieces wait; further ones are dropped. */
+/* Sets what news of tasks, answers and requests is wanted, in place of earlier wishes. wishes: a JSON
+ * object with "tasks": whether open tasks are kept, to be listed and timed, and "wishes": an array of
+ * objects {kind, glob, longer_than (ns, below 0 for never), status_from, status_to, any}. Whatever
+ * matches one of them is news. At most 256 pieces of these kinds wait; further ones are dropped. */
 int32_t flightrec_news_watch(flightrec_text wishes, flightrec_error *error);
 
-/* Waits for the next. The thread waits in C, and neither holds nor needs any of Go's Ps.
- * timeout_ns < 0: no limit. *dropped: how many ever were.
- * FLIGHTREC_TIMEOUT; FLIGHTREC_ENDED: flightrec_news_wake was called meanwhile. */
-int32_t flightrec_news_next(int64_t timeout_ns, flightrec_news *news, uint64_t *dropped);
+/* Waits for the next piece of news of these kinds (FLIGHTREC_NEWS_* ORed); each is given once. The
+ * thread waits in C, and neither holds nor needs any of Go's Ps. *dropped: how many ever were.
+ * FLIGHTREC_ENDED: there is none, and flightrec_news_close was called. */
+int32_t flightrec_news_next(uint32_t kinds, flightrec_news *news, uint64_t *dropped);
 
-/* Makes every flightrec_news_next that waits return. Never fails. Does not enter Go. */
-void flightrec_news_wake(void);
+/* For the end of the process: nothing becomes news any more, and no goroutine waits for the caller.
+ * Never fails. Does not enter Go. */
+void flightrec_news_close(void);
 
 /* The open tasks and regions of runtime/trace that began while "tasks" was asked for, at most 1000 tasks and 1000 regions,
  * as a JSON array of objects: kind "task", id, parent, name, start_ns; or kind "region", task, name,
- * start_ns. Libraries built before regions were listed give tasks only, without a kind. */
+ * start_ns. */
 int32_t flightrec_tasks_open(char *text, size_t capacity, size_t *length);
 
 #ifdef __cplusplus
