@@ -183,10 +183,8 @@ _size_p = ctypes.POINTER(ctypes.c_size_t)
 #: Name, argument types, result type of every function; the order is the header's.
 PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_abi_version", (), ctypes.c_int32),
-    ("flightrec_go_version", (_buffer, _size, _size_p), _status),
-    ("flightrec_overlays", (_buffer, _size, _size_p), _status),
+    ("flightrec_describe", (_text, _buffer, _size, _size_p, _error_p), _status),
     ("flightrec_clock_now", (), ctypes.c_uint64),
-    ("flightrec_clock_units_per_second", (), ctypes.c_uint64),
     ("flightrec_setenv", (_text, _text, _error_p), _status),
     ("flightrec_session_open", (ctypes.POINTER(Options), _handle_p, _error_p), _status),
     ("flightrec_session_deliver", (_handle, CONSUMER, ctypes.c_void_p, _error_p), _status),
@@ -212,15 +210,16 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ),
     ("flightrec_session_count", (), ctypes.c_uint64),
     ("flightrec_generation_count", (), ctypes.c_uint64),
-    ("flightrec_workload_names", (_buffer, _size, _size_p), _status),
-    ("flightrec_workload_describe", (_buffer, _size, _size_p), _status),
     ("flightrec_workload_check", (_text, _text, _error_p), _status),
     ("flightrec_workload_start", (_text, _text, _handle, _handle, _error_p), _status),
     ("flightrec_workload_cancel", (_handle, _error_p), _status),
     ("flightrec_workload_result", (_handle, _buffer, _size, _size_p, _error_p), _status),
     ("flightrec_workload_count", (), ctypes.c_uint64),
-    ("flightrec_departure_watch", (ctypes.c_int32, ctypes.c_int64), _status),
-    ("flightrec_departure_unwatch", (), _status),
+    (
+        "flightrec_departure_watch",
+        (ctypes.c_int32, ctypes.c_int32, ctypes.c_int64),
+        _status,
+    ),
     ("flightrec_departure_go", (), _status),
     ("flightrec_task_begin", (_handle, _handle, _text, _error_p), _status),
     ("flightrec_task_end", (_handle, _error_p), _status),
@@ -234,7 +233,6 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ),
     ("flightrec_thread_end", (_handle,), _status),
     ("flightrec_thread_names", (_text,), None),
-    ("flightrec_metrics_describe", (_buffer, _size, _size_p), _status),
     (
         "flightrec_metrics_read",
         (_text, ctypes.c_int32, _buffer, _size, _size_p, _error_p),
@@ -243,5 +241,4 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ("flightrec_news_watch", (_text, _error_p), _status),
     ("flightrec_news_next", (ctypes.c_uint32, ctypes.POINTER(News), _handle_p), _status),
     ("flightrec_news_close", (), None),
-    ("flightrec_tasks_open", (_buffer, _size, _size_p), _status),
 )

@@ -83,10 +83,8 @@ class DepartureWatch:
                 raise
 
     def _tell(self, wish: _Wish | None) -> None:
-        if wish is None:
-            self._cdll.flightrec_departure_unwatch()
-        else:
-            self._cdll.flightrec_departure_watch(int(wish.as_program), wish.timeout_ns)
+        as_program, timeout_ns = (wish.as_program, wish.timeout_ns) if wish else (False, 0)
+        self._cdll.flightrec_departure_watch(wish is not None, as_program, timeout_ns)
 
     def _serve(self, news: News) -> None:
         try:

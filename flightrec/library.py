@@ -7,6 +7,7 @@ cannot be unloaded.
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import sys
 import threading
@@ -73,19 +74,21 @@ class Library:
         if status:
             raise error_for(name, status, error)
 
-    def text(self, name: str, *arguments: Any) -> str:
-        """Call a function that takes a buffer, its capacity and a length last."""
-        check_fork()
+    def describe(self, what: str) -> Any:
+        """Return what can be known of the library; ``flightrec_describe`` says of what.
+
+        :raises FlightRecorderError: the exception for the status; see :func:`error_for`.
+        """
         length = ctypes.c_size_t()
         buffer = ctypes.create_string_buffer(512)
         while True:
-            status = getattr(self.cdll, name)(*arguments, buffer, len(buffer), length)
-            if status == Status.SHORT:
+            try:
+                self.call("flightrec_describe", what.encode(), buffer, len(buffer), length)
+                return json.loads(buffer.raw[: length.value])
+            except BridgeError as exc:
+                if exc.status != Status.SHORT:
+                    raise
                 buffer = ctypes.create_string_buffer(length.value)
-                continue
-            if status:
-                raise error_for(name, status, abi.Error())
-            return buffer.raw[: length.value].decode()
 
 
 def error_for(name: str, status: int, error: abi.Error) -> FlightRecorderError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import ctypes
-import json
 import os
 import sys
 import threading
@@ -42,9 +41,10 @@ class GoRuntime:
         self._departures = DepartureWatch(library)
         self._annotations = Annotations(library)
         self._workloads = Workloads(library, self._annotations)
-        self._go_version = library.text("flightrec_go_version")
-        self._overlays = tuple(map(str, json.loads(library.text("flightrec_overlays"))))
-        self._units = int(library.cdll.flightrec_clock_units_per_second())
+        facts = library.describe("runtime")
+        self._go_version: str = facts["go_version"]
+        self._overlays: tuple[str, ...] = tuple(facts["overlays"])
+        self._units: int = facts["clock_units_per_second"]
 
     @property
     def path(self) -> Path:

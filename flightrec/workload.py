@@ -167,7 +167,7 @@ class Workloads:
 
     def names(self) -> tuple[str, ...]:
         """Return the registered names, sorted."""
-        return tuple(json.loads(self.library.text("flightrec_workload_names")))
+        return tuple(each["name"] for each in self.library.describe("workloads"))
 
     def prepare(self, name: str) -> WorkloadHandle:
         """Return the handle of a workload that :meth:`start` will start."""

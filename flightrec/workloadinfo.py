@@ -53,7 +53,7 @@ def describe_workloads(library: Library) -> tuple[WorkloadInfo, ...]:
             if found["arguments"] is None
             else tuple(WorkloadArgument(**argument) for argument in found["arguments"]),
         )
-        for found in json.loads(library.text("flightrec_workload_describe"))
+        for found in library.describe("workloads")
     )
 
 

@@ -21,22 +21,13 @@ var (
 // and fatal errors end the process: with status 2, as in a program, or by SIGABRT, as in a library.
 var EndAsProgram func(asProgram bool)
 
-func watchDepartures(asProgram bool, limit time.Duration) {
+func watchDepartures(watch, asProgram bool, limit time.Duration) {
 	departureLimit.Store(int64(limit))
-	setEndAsProgram(asProgram)
-	departuresWatched.Store(true)
-}
-
-func unwatchDepartures() {
-	departuresWatched.Store(false)
-	setEndAsProgram(false)
-}
-
-func setEndAsProgram(asProgram bool) {
 	if EndAsProgram != nil {
 		EndAsProgram(asProgram)
 		runsAsProgram.Store(asProgram)
 	}
+	departuresWatched.Store(watch)
 }
 
 // depart waits for Python, no longer than the limit. A second goroutine that wants to end the process

@@ -17,47 +17,27 @@ import (
 	"unsafe"
 )
 
+const statusConflict = C.FLIGHTREC_CONFLICT
+
 var (
-	errUnknown = errors.New("unknown")
+	errUnknown = &statusError{C.FLIGHTREC_UNKNOWN, errors.New("unknown")}
+	errShort   = &statusError{C.FLIGHTREC_SHORT, errors.New("the caller's buffer is too small")}
 )
 
 // Every export is one call of answer or value, and does all its work inside: so no panic passes.
 // A test reads the source.
 
 // answer runs an export's body; a panic and an error become a status and a text.
-func answer(to *C.flightrec_error, body func() error) C.int32_t {
-	return answerWith(to, func() (C.int32_t, error) {
-		err := body()
-		if err == nil {
-			return C.FLIGHTREC_OK, nil
-		}
-		return statusOf(err), err
-	})
-}
-
-// answerWith is answer for a body that chooses the status. Without an error no text is filled in.
-func answerWith(to *C.flightrec_error, body func() (C.int32_t, error)) (status C.int32_t) {
+func answer(to *C.flightrec_error, body func() error) (status C.int32_t) {
 	defer func() {
 		if v := recover(); v != nil {
-			status = fill(to, C.FLIGHTREC_PANIC, fmt.Errorf("panic: %v\n%s", v, debug.Stack()))
+			status = fill(to, &statusError{C.FLIGHTREC_PANIC, fmt.Errorf("panic: %v\n%s", v, debug.Stack())})
 		}
 	}()
-	status, err := body()
-	if err == nil {
-		return status
+	if err := body(); err != nil {
+		return fill(to, err)
 	}
-	return fill(to, status, err)
-}
-
-// answerJSON answers with what body returns, as JSON.
-func answerJSON(text *C.char, capacity C.size_t, length *C.size_t, body func() any) C.int32_t {
-	return answer(nil, func() error {
-		encoded, err := json.Marshal(body())
-		if err != nil {
-			return err
-		}
-		return put(encoded, text, capacity, length)
-	})
+	return C.FLIGHTREC_OK
 }
 
 // value runs the body of an export that returns no status; a panic becomes the zero value.
@@ -66,36 +46,33 @@ func value[T any](body func() T) (result T) {
 	return body()
 }
 
-func statusOf(err error) C.int32_t {
-	var format *formatError
-	switch {
-	case errors.Is(err, errUnknown):
-		return C.FLIGHTREC_UNKNOWN
-	case errors.As(err, new(conflictError)), errors.Is(err, errForeignStop):
-		return C.FLIGHTREC_CONFLICT
-	case errors.As(err, &format):
-		return C.FLIGHTREC_BROKEN
-	case errors.Is(err, errShort):
-		return C.FLIGHTREC_SHORT
-	}
-	return C.FLIGHTREC_ERROR
+// A statusError is an error that has a status of its own.
+type statusError struct {
+	status C.int32_t
+	error
 }
 
-func fill(to *C.flightrec_error, status C.int32_t, err error) C.int32_t {
-	if to == nil {
-		return status
+func (e *statusError) Unwrap() error { return e.error }
+
+// fill writes an error down for the caller, who may not want it, and returns its status.
+func fill(to *C.flightrec_error, err error) C.int32_t {
+	status := C.int32_t(C.FLIGHTREC_ERROR)
+	var own *statusError
+	if errors.As(err, &own) {
+		status = own.status
 	}
-	to.offset, to.generation = -1, 0
+	offset, generation := int64(-1), uint64(0)
 	var format *formatError
 	if errors.As(err, &format) {
-		to.offset, to.generation = C.int64_t(format.offset), C.uint64_t(format.generation)
+		status, offset, generation = C.FLIGHTREC_BROKEN, format.offset, format.generation
 	}
-	text := unsafe.Slice((*byte)(unsafe.Pointer(&to.text)), len(to.text))
-	text[copy(text[:len(text)-1], textOf(err))] = 0
+	if to != nil {
+		to.offset, to.generation = C.int64_t(offset), C.uint64_t(generation)
+		text := unsafe.Slice((*byte)(unsafe.Pointer(&to.text)), len(to.text))
+		text[copy(text[:len(text)-1], textOf(err))] = 0
+	}
 	return status
 }
-
-var errShort = errors.New("the caller's buffer is too small")
 
 func put(text []byte, to *C.char, capacity C.size_t, length *C.size_t) error {
 	*length = C.size_t(len(text))
@@ -109,24 +86,42 @@ func put(text []byte, to *C.char, capacity C.size_t, length *C.size_t) error {
 //export flightrec_abi_version
 func flightrec_abi_version() C.int32_t { return C.FLIGHTREC_ABI_VERSION }
 
-//export flightrec_go_version
-func flightrec_go_version(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answer(nil, func() error { return put([]byte(runtime.Version()), text, capacity, length) })
+//export flightrec_describe
+func flightrec_describe(what C.flightrec_text, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
+	return answer(to, func() error {
+		described := describe(goText(what))
+		if described == nil {
+			return fmt.Errorf("%w: there is nothing to know of %s", errUnknown, goText(what))
+		}
+		encoded, err := json.Marshal(described)
+		if err != nil {
+			return err
+		}
+		return put(encoded, text, capacity, length)
+	})
 }
 
-//export flightrec_overlays
-func flightrec_overlays(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answerJSON(text, capacity, length, func() any { return append([]string{}, overlays...) })
+func describe(what string) any {
+	switch what {
+	case "runtime":
+		return map[string]any{
+			"go_version":             runtime.Version(),
+			"overlays":               append([]string{}, overlays...),
+			"clock_units_per_second": clockUnitsPerSecond(),
+		}
+	case "workloads":
+		return describeWorkloads()
+	case "metrics":
+		return describeMetrics()
+	case "open":
+		return listOpen(1000)
+	}
+	return nil
 }
 
 //export flightrec_clock_now
 func flightrec_clock_now() C.uint64_t {
 	return value(func() C.uint64_t { return C.uint64_t(runtime_traceClockNow()) })
-}
-
-//export flightrec_clock_units_per_second
-func flightrec_clock_units_per_second() C.uint64_t {
-	return value(func() C.uint64_t { return C.uint64_t(clockUnitsPerSecond()) })
 }
 
 //export flightrec_setenv
@@ -153,16 +148,6 @@ func flightrec_session_open(options *C.flightrec_options, handle *C.uint64_t, to
 //export flightrec_session_feed
 func flightrec_session_feed(handle C.uint64_t, chunk unsafe.Pointer, n C.size_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error { return feed(uint64(handle), unsafe.Slice((*byte)(chunk), n)) })
-}
-
-//export flightrec_workload_names
-func flightrec_workload_names(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answerJSON(text, capacity, length, func() any { return workloadNames() })
-}
-
-//export flightrec_workload_describe
-func flightrec_workload_describe(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answerJSON(text, capacity, length, func() any { return describeWorkloads() })
 }
 
 //export flightrec_workload_check
@@ -194,28 +179,28 @@ func flightrec_workload_cancel(handle C.uint64_t, to *C.flightrec_error) C.int32
 
 //export flightrec_workload_result
 func flightrec_workload_result(handle C.uint64_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
-	return answerWith(to, func() (C.int32_t, error) {
+	return answer(to, func() error {
 		*length = 0
 		e, ok := executions.get(uint64(handle))
 		if !ok {
-			return C.FLIGHTREC_UNKNOWN, fmt.Errorf("%w workload handle %d", errUnknown, handle)
+			return fmt.Errorf("%w workload handle %d", errUnknown, handle)
 		}
-		out, status := e.result, C.int32_t(C.FLIGHTREC_OK)
+		out, failure := e.result, error(nil)
 		switch {
-		case errors.Is(e.err, errPanic) && e.stack != nil:
-			out, status = e.stack, C.FLIGHTREC_PANIC
+		case e.stack != nil:
+			out, failure = e.stack, &statusError{C.FLIGHTREC_PANIC, e.err}
 		case e.err != nil && e.cancelled.Load():
-			status = C.FLIGHTREC_CANCELLED
+			failure = &statusError{C.FLIGHTREC_CANCELLED, e.err}
 		case e.err != nil:
-			status = C.FLIGHTREC_FAILED
+			failure = &statusError{C.FLIGHTREC_FAILED, e.err}
 		}
 		if text != nil {
 			if err := put(out, text, capacity, length); err != nil {
-				return C.FLIGHTREC_SHORT, err
+				return err
 			}
 		}
 		executions.take(uint64(handle))
-		return status, e.err
+		return failure
 	})
 }
 
@@ -225,13 +210,11 @@ func flightrec_workload_count() C.uint64_t {
 }
 
 //export flightrec_departure_watch
-func flightrec_departure_watch(asProgram C.int32_t, limitNs C.int64_t) C.int32_t {
-	return answer(nil, func() error { watchDepartures(asProgram != 0, time.Duration(limitNs)); return nil })
-}
-
-//export flightrec_departure_unwatch
-func flightrec_departure_unwatch() C.int32_t {
-	return answer(nil, func() error { unwatchDepartures(); return nil })
+func flightrec_departure_watch(watch, asProgram C.int32_t, limitNs C.int64_t) C.int32_t {
+	return answer(nil, func() error {
+		watchDepartures(watch != 0, asProgram != 0, time.Duration(limitNs))
+		return nil
+	})
 }
 
 //export flightrec_departure_go
@@ -306,11 +289,6 @@ func flightrec_thread_end(thread C.uint64_t) C.int32_t {
 	return answer(nil, func() error { endThread(uint64(thread)); return nil })
 }
 
-//export flightrec_metrics_describe
-func flightrec_metrics_describe(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answerJSON(text, capacity, length, func() any { return describeMetrics() })
-}
-
 //export flightrec_metrics_read
 func flightrec_metrics_read(names C.flightrec_text, buckets C.int32_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
@@ -329,9 +307,4 @@ func flightrec_metrics_read(names C.flightrec_text, buckets C.int32_t, text *C.c
 //export flightrec_news_watch
 func flightrec_news_watch(wanted C.flightrec_text, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error { return watchFor([]byte(goText(wanted))) })
-}
-
-//export flightrec_tasks_open
-func flightrec_tasks_open(text *C.char, capacity C.size_t, length *C.size_t) C.int32_t {
-	return answerJSON(text, capacity, length, func() any { return listOpen(1000) })
 }

@@ -73,28 +73,35 @@ func newNativeStream(wake int) (nativeStream, error) {
 
 func (s nativeStream) flushed(flush uint64) { C.flightrec_stream_flushed(s.at, C.uint64_t(flush)) }
 
+// answered is the last flush that was done; for who says so only.
+func (s nativeStream) answered() uint64 { return uint64(s.at.flush_done) }
+
 func (s nativeStream) deaf() { C.flightrec_stream_deaf(s.at) }
 
 func (s nativeStream) put() { C.flightrec_stream_put(s.at) }
 
-// A nativeWindow is a flightrec_window.
-type nativeWindow struct{ at *C.flightrec_window }
+// A window is a flightrec_window: it is one session's, and takes part from the first generation that
+// begins after it was made.
+type window struct{ at *C.flightrec_window }
 
-// newNativeWindow makes a window that takes part from the generation after the active one on.
-func newNativeWindow(stream nativeStream, options sessionOptions, active uint64) (nativeWindow, error) {
-	w := nativeWindow{C.flightrec_window_new(stream.at, options.ceiling, C.int(options.flags&optionStrict), C.uint64_t(active))}
+// newWindow makes a window that takes part from the generation after the active one on.
+func newWindow(stream nativeStream, options sessionOptions, active uint64) (window, error) {
+	w := window{C.flightrec_window_new(stream.at, &options, C.uint64_t(active))}
 	if w.at == nil {
 		return w, errNoMemory
 	}
 	return w, nil
 }
 
+// leaving says whether the session is to end.
+func (w window) leaving() bool { return load(&w.at.leaving) != 0 }
+
 // makeRoom makes room for an active generation of so many bytes, and returns whether the window takes it.
-func (w nativeWindow) makeRoom(number, bytes uint64) bool {
+func (w window) makeRoom(number, bytes uint64) bool {
 	return C.flightrec_window_make_room(w.at, C.uint64_t(number), C.uint64_t(bytes)) != 0
 }
 
-func (w nativeWindow) add(g *C.flightrec_generation) error {
+func (w window) add(g *C.flightrec_generation) error {
 	if C.flightrec_window_add(w.at, g) != 0 {
 		return errNoMemory
 	}
@@ -102,16 +109,16 @@ func (w nativeWindow) add(g *C.flightrec_generation) error {
 }
 
 // end says that nothing more comes, and why; nil: it was stopped.
-func (w nativeWindow) end(why error) {
+func (w window) end(why error) {
 	if why == nil {
 		C.flightrec_window_end(w.at, C.FLIGHTREC_OK, nil)
 		return
 	}
 	var told C.flightrec_error
-	C.flightrec_window_end(w.at, fill(&told, statusOf(why), why), &told)
+	C.flightrec_window_end(w.at, fill(&told, why), &told)
 }
 
-func (w nativeWindow) put() { C.flightrec_window_put(w.at) }
+func (w window) put() { C.flightrec_window_put(w.at) }
 
 // closeSession is what Python calls; it does not enter Go.
 func closeSession(session uint64) { C.flightrec_session_close(C.uint64_t(session), nil) }
@@ -122,7 +129,7 @@ func generationCount() uint64 { return uint64(C.flightrec_generation_count()) }
 
 // finish makes a complete generation of what an active one has, for those windows that take
 // part in it. The memory is not the active one's any more.
-func (g *generation) finish(header traceHeader, endTime uint64, windows []*window) error {
+func (g *generation) finish(header traceHeader, endTime uint64, windows []window) error {
 	facts := C.flightrec_generation{
 		number:    C.uint64_t(g.number),
 		bytes:     C.uint64_t(g.bytes),

@@ -40,10 +40,6 @@ func programStart(w io.Writer) error {
 	})
 	if err != nil {
 		p.end()
-		var conflict conflictError
-		if errors.As(err, &conflict) {
-			return conflict.error
-		}
 		return err
 	}
 	program.trace = p

@@ -23,23 +23,19 @@ void flightrec_session_register(flightrec_window *window) {
     pthread_mutex_unlock(&registering);
 }
 
-/* Removes a window, whose reference is the caller's then. Returns whether it was there. */
-static int unregister(flightrec_window *window) {
+/* Takes a window that is there out of the registry, whose reference is the caller's then. */
+static void unregister(flightrec_window *window) {
     pthread_mutex_lock(&registering);
     flightrec_window **at = &registered;
-    while (*at != NULL && *at != window) {
+    while (*at != window) {
         at = &(*at)->next;
     }
-    int found = *at != NULL;
-    if (found) {
-        *at = window->next;
-        session_count--;
-    }
+    *at = window->next;
+    session_count--;
     pthread_mutex_unlock(&registering);
-    return found;
 }
 
-static int32_t fail(flightrec_error *error, int32_t status, const char *text) {
+int32_t flightrec_fail(flightrec_error *error, int32_t status, const char *text) {
     if (error != NULL) {
         error->offset = -1;
         error->generation = 0;
@@ -64,7 +60,7 @@ static flightrec_window *enter(uint64_t session, flightrec_error *error) {
     if (found == NULL) {
         char text[64];
         snprintf(text, sizeof text, "unknown session %llu", (unsigned long long)session);
-        fail(error, FLIGHTREC_UNKNOWN, text);
+        flightrec_fail(error, FLIGHTREC_UNKNOWN, text);
         return NULL;
     }
     pthread_mutex_lock(&found->stream->mutex);
@@ -145,10 +141,10 @@ int32_t flightrec_session_hold(uint64_t session, uint64_t number,
     *count = end - begin;
     int fits = *count <= capacity;
     if (fits) {
-        flightrec_generations_hold(&window->generations[window->first + begin], *count, generations);
+        flightrec_generations_hold(&window->generations[begin], *count, generations);
     }
     leave(window);
-    return fits ? FLIGHTREC_OK : fail(error, FLIGHTREC_SHORT, "more generations than capacity");
+    return fits ? FLIGHTREC_OK : flightrec_fail(error, FLIGHTREC_SHORT, "more generations than capacity");
 }
 
 int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_error *error) {
@@ -163,7 +159,7 @@ int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_e
     }
     int ended = window->ended;
     leave(window);
-    return ended ? FLIGHTREC_OK : fail(error, FLIGHTREC_TIMEOUT, "the session has not ended yet");
+    return ended ? FLIGHTREC_OK : flightrec_fail(error, FLIGHTREC_TIMEOUT, "the session has not ended yet");
 }
 
 int32_t flightrec_session_close(uint64_t session, flightrec_error *error) {
@@ -171,11 +167,12 @@ int32_t flightrec_session_close(uint64_t session, flightrec_error *error) {
     if (window == NULL) {
         return FLIGHTREC_UNKNOWN;
     }
-    flightrec_window_leave_locked(window);
-    window->closed = 1;
-    flightrec_window_evict_locked(window, window->count);
-    pthread_cond_broadcast(&window->stream->changed);
-    if (unregister(window)) {
+    if (!window->closed) { /* nobody else has found it at the same time, and was first */
+        window->closed = 1;
+        flightrec_window_leave_locked(window);
+        flightrec_window_evict_locked(window, window->count);
+        pthread_cond_broadcast(&window->stream->changed);
+        unregister(window);
         __atomic_sub_fetch(&window->references, 1, __ATOMIC_ACQ_REL); /* leave has another one */
     }
     leave(window);
@@ -209,7 +206,7 @@ int32_t flightrec_session_stats(uint64_t session, flightrec_session_statistics *
         .native_bytes = flightrec_blocks_mapped(),
     };
     for (size_t i = 0; i < window->count; i++) {
-        const flightrec_generation *each = window->generations[window->first + i];
+        const flightrec_generation *each = window->generations[i];
         if (out->oldest_time == 0 || each->min_time < out->oldest_time) {
             out->oldest_time = each->min_time;
         }

@@ -3,6 +3,7 @@ package gobridge
 import (
 	"fmt"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -20,7 +21,7 @@ type stream struct {
 	chunks atomic.Uint64 // that came, whatever became of them
 
 	mu         sync.Mutex
-	windows    []*window
+	windows    []window
 	active     *generation // nil between two of them
 	pace       pace
 	advancedAt uint64       // when an advance of ours ended last, by monotonicNow
@@ -30,12 +31,6 @@ type stream struct {
 	inBand     bool         // the trace itself marks a generation's end (Go 1.26 and later)
 	over       bool         // nothing more is recorded
 	err        error        // the first one
-}
-
-// A window is one session's: it takes part from the first generation that begins after it was added.
-type window struct {
-	nativeWindow
-	options sessionOptions
 }
 
 // A traceHeader is what a trace begins with: "go 1.26 trace" and 0 bytes.
@@ -62,14 +57,14 @@ func (s *stream) ask() {
 // generation. It copies and never waits for a consumer.
 func (s *stream) take(chunk []byte) error {
 	s.chunks.Add(1)
-	if requests := load(&s.at.requests); requests != s.seen {
-		s.seen = requests
-		s.ask()
-	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.over {
 		return nil
+	}
+	if requests := load(&s.at.requests); requests != s.seen {
+		s.seen = requests
+		s.ask()
 	}
 	err := s.takeLocked(chunk)
 	s.offset += int64(len(chunk))
@@ -201,21 +196,9 @@ func (s *stream) endGenerationLocked() error {
 	return g.finish(*s.header, runtime_traceClockNow(), s.windows)
 }
 
-// addLocked lets a window take part, from the next generation on.
-func (s *stream) addLocked(w *window) {
-	s.windows = append(s.windows, w)
-	s.setPaceLocked()
-}
-
 // removeLocked ends a window's part. Its session has ended for this reason, nil if it was stopped.
-func (s *stream) removeLocked(w *window, why error) {
-	rest := s.windows[:0:0]
-	for _, each := range s.windows {
-		if each != w {
-			rest = append(rest, each)
-		}
-	}
-	s.windows = rest
+func (s *stream) removeLocked(w window, why error) {
+	s.windows = slices.DeleteFunc(slices.Clone(s.windows), func(each window) bool { return each == w })
 	s.setPaceLocked() // before whoever waits for the end learns of it
 	w.end(why)
 	w.put()
@@ -225,8 +208,8 @@ func (s *stream) removeLocked(w *window, why error) {
 func (s *stream) setPaceLocked() {
 	s.pace.maxBytes, s.pace.ceiling = 0, 0
 	for _, w := range s.windows {
-		if size := uint64(w.options.max_bytes); size != 0 && (s.pace.maxBytes == 0 || size < s.pace.maxBytes) {
-			s.pace.maxBytes, s.pace.ceiling = size, paceCeiling(size, uint64(w.options.ceiling))
+		if size := uint64(w.at.max_bytes); size != 0 && (s.pace.maxBytes == 0 || size < s.pace.maxBytes) {
+			s.pace.maxBytes, s.pace.ceiling = size, paceCeiling(size, uint64(w.at.ceiling))
 		}
 	}
 	store(&s.at.advance_bytes, s.pace.size())

@@ -35,7 +35,7 @@ typedef struct flightrec_window {
     uint64_t references; /* Go's, the registry's, and one of each call that runs */
     uint64_t session;    /* its handle */
     struct flightrec_window *next; /* the registry's */
-    uint64_t ceiling;
+    uint64_t max_bytes, ceiling; /* its session's options */
     int strict;
     int ended;
     int closed;
@@ -43,9 +43,8 @@ typedef struct flightrec_window {
     int32_t status;   /* how it ended */
     flightrec_error why;
 
-    /* The ring: generations[first] to [first + count - 1], oldest first. */
-    const flightrec_generation **generations;
-    size_t first, count, capacity;
+    const flightrec_generation **generations; /* the ring, oldest first */
+    size_t count, capacity;
     size_t waiting; /* how many of the newest the consumer was not given */
     uint64_t added; /* how many there ever were */
     uint64_t kept;  /* bytes of all */
@@ -81,7 +80,7 @@ void flightrec_stream_put(flightrec_stream *stream);
 /* active: the number of the active generation, in which the window does not take part; 0 if there is
  * none. Returns NULL if there is no memory. The caller and the session that it opens have a
  * reference. */
-flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceiling, int strict,
+flightrec_window *flightrec_window_new(flightrec_stream *stream, const flightrec_options *options,
                                        uint64_t active);
 
 /* The active generation, with this number, is to have so many bytes. Evicts the oldest generations
@@ -122,6 +121,9 @@ size_t flightrec_window_index_locked(const flightrec_window *window, uint64_t nu
 
 /* Evicts the oldest count generations. */
 void flightrec_window_evict_locked(flightrec_window *window, size_t count);
+
+/* Fills error with a text, and returns status. */
+int32_t flightrec_fail(flightrec_error *error, int32_t status, const char *text);
 
 /* Asks Go to end the session, once. */
 void flightrec_window_leave_locked(flightrec_window *window);

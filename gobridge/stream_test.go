@@ -37,7 +37,7 @@ func within(t *testing.T, what string, done func() bool) {
 }
 
 // replayed returns a replay, its session's window and the handle. The test's end closes it.
-func replayed(t *testing.T, options sessionOptions) (*tracer, *window, uint64) {
+func replayed(t *testing.T, options sessionOptions) (*tracer, window, uint64) {
 	t.Helper()
 	check := nothingLeft(t)
 	options.flags |= optionReplay

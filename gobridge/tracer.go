@@ -13,11 +13,9 @@ import (
 var (
 	errNoAllocFree   = errors.New("the AllocFree experiment needs Go 1.23 or later")
 	errLateAllocFree = errors.New("the runtime is already traced without the AllocFree experiment, which can only begin together with a trace: start what wants it first, or stop all traces")
-	errForeignStop   = errors.New("the Go program itself stopped the trace (runtime/trace.Stop)")
+	errForeignStop   = &statusError{statusConflict, errors.New("the Go program itself stopped the trace (runtime/trace.Stop)")}
+	errOver          = errors.New("the tracer is over")
 )
-
-// A conflictError says, in the words of the Go runtime, that someone else is tracing.
-type conflictError struct{ error }
 
 // A tracer is the runtime's tracer while sessions use it, or a replay, and the stream of what it
 // writes. One goroutine, control, ends generations and sessions and the trace: an advance blocks
@@ -28,12 +26,9 @@ type tracer struct {
 	allocFree bool
 	requests  *os.File                     // C writes a byte to the other end for each
 	writer    *os.File                     // that end
-	silent    atomic.Bool                  // tracing was turned off, or is someone else's
-	answered  uint64                       // the last flush that was answered; control's own
 	joining   []joining                    // under mu
 	leaving   bool                         // the last session leaves, so nobody can join; under mu
 	program   atomic.Pointer[programTrace] // the program's own trace; set under mu
-	ended     chan struct{}                // closed when the stream is over
 	retired   chan struct{}                // closed when control has returned
 }
 
@@ -72,7 +67,7 @@ func takePart(options sessionOptions, begin func(*tracer) error) error {
 	tracing.mu.Lock()
 	defer tracing.mu.Unlock()
 	if t := tracing.tracer; t != nil {
-		if joined, err := t.join(options, begin); joined || err != nil {
+		if err := t.join(options, begin); err != errOver {
 			return err
 		}
 		<-t.retired // it is over, and about to stop tracing
@@ -108,7 +103,6 @@ func newTracer(options sessionOptions, begin func(*tracer) error) (*tracer, erro
 		allocFree: options.flags&optionAllocFree != 0,
 		requests:  requests,
 		writer:    writer,
-		ended:     make(chan struct{}),
 		retired:   make(chan struct{}),
 	}
 	t.mu.Lock()
@@ -135,12 +129,13 @@ func (t *tracer) addSession(options sessionOptions) (session uint64, err error) 
 	if t.active != nil {
 		active = t.active.number
 	}
-	native, err := newNativeWindow(t.nativeStream, options, active)
+	w, err := newWindow(t.nativeStream, options, active)
 	if err != nil {
 		return 0, err
 	}
-	t.addLocked(&window{nativeWindow: native, options: options})
-	return uint64(native.at.session), nil
+	t.windows = append(t.windows, w)
+	t.setPaceLocked()
+	return uint64(w.at.session), nil
 }
 
 // discard gives everything back that a tracer has which does not run.
@@ -169,51 +164,40 @@ type joining struct {
 	result chan error
 }
 
-// join has somebody take part from a generation on that begins now, and returns when it has begun. It
-// returns false if the tracer is over.
-func (t *tracer) join(options sessionOptions, begin func(*tracer) error) (joined bool, err error) {
+// join has somebody take part from a generation on that begins now, and returns when it has begun, or
+// errOver.
+func (t *tracer) join(options sessionOptions, begin func(*tracer) error) error {
 	t.mu.Lock()
-	if t.over || t.leaving {
+	switch {
+	case t.over || t.leaving:
 		t.mu.Unlock()
-		return false, nil
-	}
-	if options.flags&optionAllocFree != 0 && !t.allocFree {
+		return errOver
+	case options.flags&optionAllocFree != 0 && !t.allocFree:
 		t.mu.Unlock()
-		return false, errLateAllocFree
+		return errLateAllocFree
 	}
 	result := make(chan error, 1)
 	t.joining = append(t.joining, joining{begin, result})
 	t.mu.Unlock()
 	t.ask()
-	select {
-	case err = <-result:
-		return true, err
-	case <-t.retired:
-	}
-	select { // both may have come
-	case err = <-result:
-		return true, err
-	default:
-		return false, nil
-	}
+	return <-result
 }
 
 // beginJoining lets those take part who wanted to when an advance began, after it. Of the generation
 // that runs then, something may have been read already, from before; so they take part from the next
-// one, which begins now. If the tracer is over they are told nothing.
+// one, which begins now.
 func (t *tracer) beginJoining(all []joining) {
 	t.mu.Lock()
-	if t.over {
-		t.mu.Unlock()
-		return
-	}
+	over := t.over
 	fresh := t.inBand && t.active == nil // nothing of the generation that runs was read
 	results := make([]error, len(all))
 	for i, each := range all {
-		results[i] = each.begin(t)
+		if results[i] = errOver; !over {
+			results[i] = each.begin(t)
+		}
 	}
 	t.mu.Unlock()
-	if !fresh {
+	if !over && !fresh {
 		t.advance(false)
 	}
 	for i, each := range all {
@@ -237,10 +221,8 @@ func (t *tracer) Write(chunk []byte) (int, error) {
 func (t *tracer) finish(err error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if !t.over {
-		t.finishLocked(err)
-		close(t.ended)
-	}
+	t.finishLocked(err)
+	t.ask()
 }
 
 // listen passes requests on that come while the trace reader has nothing to read. The network poller
@@ -255,67 +237,70 @@ func (t *tracer) listen() {
 	}
 }
 
-// control serves what is wanted until the stream is over.
+// control serves what is wanted until the stream is over, or the last session leaves.
 func (t *tracer) control() {
 	defer close(t.retired)
 	watch := time.NewTicker(time.Second)
 	defer watch.Stop()
-	for over := false; !over; {
+	for t.serve() {
 		select {
-		case <-t.ended:
-			over = true
 		case <-t.wanted:
-			t.serve()
 		case <-watch.C:
 			if !t.replay && !trace.IsEnabled() {
 				t.finish(errForeignStop)
 			}
 		}
 	}
-	t.stopTracing() // unless that has ended it
+	t.stopTracing()
+	t.finish(nil)
 	t.mu.Lock()
 	if p := t.program.Swap(nil); p != nil {
 		p.end()
 	}
+	late := t.joining
 	t.mu.Unlock()
+	t.beginJoining(late)
 	t.close()
 }
 
 // serve ends the active generation, answers the flushes that were wanted when it began, and ends the
-// sessions that were to end.
-func (t *tracer) serve() {
+// sessions that were to end. It returns false if there is nothing left to record.
+func (t *tracer) serve() bool {
 	t.mu.Lock()
-	flush := load(&t.at.flush_wanted)
-	var leaving []*window
+	flush, answered := load(&t.at.flush_wanted), t.answered()
+	var leaving []window
 	for _, w := range t.windows {
-		if load(&w.at.leaving) != 0 {
+		if w.leaving() {
 			leaving = append(leaving, w)
 		}
 	}
 	program := t.program.Load()
 	stops := program != nil && program.leaving
 	joining := t.joining
-	t.joining = nil
 	t.leaving = len(leaving) == len(t.windows) && (program == nil || stops) && len(joining) == 0
+	over := t.over || t.leaving
+	if !over {
+		t.joining = nil
+	}
 	early := t.active != nil && t.active.asked != 0
 	t.mu.Unlock()
-	if flush == t.answered && !early && len(leaving) == 0 && len(joining) == 0 && !stops {
-		return // both ways told of one request, and it was served
+	if over {
+		return false
+	}
+	if flush == answered && !early && len(leaving) == 0 && len(joining) == 0 && !stops {
+		return true // both ways told of one request, and it was served
 	}
 
-	if flush > t.answered && !t.replay {
+	if flush > answered && !t.replay {
 		nameThreads()
 	}
-	if stops && !t.leaving {
+	if stops {
 		program.hold()
 	}
-	if t.leaving {
-		t.stopTracing()
-		t.finish(nil)
-	} else if !t.advance(flush > t.answered || len(leaving) > 0 || stops) {
+	if !t.advance(flush > answered || len(leaving) > 0 || stops) {
 		t.finish(errForeignStop)
 	}
-	if stops && !t.leaving {
+	if stops {
 		t.program.Store(nil)
 		program.end()
 	}
@@ -329,10 +314,10 @@ func (t *tracer) serve() {
 		}
 	}
 	t.mu.Unlock()
-	if flush > t.answered {
-		t.answered = flush
+	if flush > answered {
 		t.flushed(flush)
 	}
+	return true
 }
 
 // advance ends the active generation. whole: the stream must have it complete afterwards. It returns
@@ -369,14 +354,14 @@ func (t *tracer) startTracing() error {
 		defer addGodebug("traceallocfree=1")()
 	}
 	if err := startTrace(t); err != nil {
-		return conflictError{err}
+		return &statusError{statusConflict, err} // in the words of the Go runtime, someone else traces
 	}
 	return nil
 }
 
 // stopTracing turns tracing off, if it is ours, and returns when every batch has been written.
 func (t *tracer) stopTracing() {
-	if t.replay || t.silent.Swap(true) {
+	if t.replay {
 		return
 	}
 	chunks := t.chunks.Load()

@@ -111,8 +111,8 @@ func TestTracerOfSomeoneElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := openSession(sessionOptions{})
-	var conflict conflictError
-	if !errors.As(err, &conflict) {
+	var conflict *statusError
+	if !errors.As(err, &conflict) || conflict.status != statusConflict {
 		t.Errorf("open returned %v", err)
 	}
 	trace.Stop()

@@ -21,7 +21,7 @@ static int reserve(const flightrec_generation ***list, size_t *capacity, size_t 
     return 0;
 }
 
-flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceiling, int strict,
+flightrec_window *flightrec_window_new(flightrec_stream *stream, const flightrec_options *options,
                                        uint64_t active) {
     flightrec_window *window = calloc(1, sizeof *window);
     if (window == NULL) {
@@ -29,8 +29,9 @@ flightrec_window *flightrec_window_new(flightrec_stream *stream, uint64_t ceilin
     }
     window->stream = stream;
     window->references = 1;
-    window->ceiling = ceiling;
-    window->strict = strict;
+    window->max_bytes = options->max_bytes;
+    window->ceiling = options->ceiling;
+    window->strict = (options->flags & FLIGHTREC_OPTION_STRICT) != 0;
     window->outside = active;
     __atomic_add_fetch(&stream->references, 1, __ATOMIC_RELAXED);
     flightrec_session_register(window);
@@ -41,7 +42,7 @@ void flightrec_window_put(flightrec_window *window) {
     if (__atomic_sub_fetch(&window->references, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
     }
-    flightrec_generations_release(window->generations + window->first, window->count);
+    flightrec_generations_release(window->generations, window->count);
     free(window->generations);
     free(window->lent);
     flightrec_stream_put(window->stream);
@@ -57,34 +58,32 @@ uint64_t flightrec_window_bytes_locked(const flightrec_window *window) {
     return window->kept + window->lent_evicted + window->elsewhere;
 }
 
-/* Takes the oldest generation out of the ring. */
-static void shift_locked(flightrec_window *window) {
-    const flightrec_generation *oldest = window->generations[window->first];
-    window->first++;
-    window->count--;
-    if (window->waiting > window->count) {
-        window->waiting = window->count;
-    }
-    window->kept -= oldest->bytes;
-    for (size_t i = 0; i < window->lent_count; i++) {
-        if (window->lent[i] == oldest) { /* its memory is not free before the consumer is done */
-            window->lent_evicted += oldest->bytes;
-        }
-    }
-    flightrec_generation_release(oldest);
-}
-
 size_t flightrec_window_index_locked(const flightrec_window *window, uint64_t number) {
     size_t i = 0;
-    while (i < window->count && window->generations[window->first + i]->number != number) {
+    while (i < window->count && window->generations[i]->number != number) {
         i++;
     }
     return i;
 }
 
 void flightrec_window_evict_locked(flightrec_window *window, size_t count) {
-    while (count-- > 0) {
-        shift_locked(window);
+    for (size_t i = 0; i < count; i++) {
+        const flightrec_generation *each = window->generations[i];
+        window->kept -= each->bytes;
+        for (size_t j = 0; j < window->lent_count; j++) {
+            if (window->lent[j] == each) { /* its memory is not free before the consumer is done */
+                window->lent_evicted += each->bytes;
+            }
+        }
+        flightrec_generation_release(each);
+    }
+    window->count -= count;
+    if (count > 0) {
+        memmove(window->generations, window->generations + count,
+                window->count * sizeof *window->generations);
+    }
+    if (window->waiting > window->count) {
+        window->waiting = window->count;
     }
 }
 
@@ -97,7 +96,7 @@ static int make_room_locked(flightrec_window *window, uint64_t active) {
                     flightrec_window_bytes_locked(window) + active <= window->ceiling) &&
            window->count > least) {
         window->dropped += window->waiting == window->count;
-        shift_locked(window);
+        flightrec_window_evict_locked(window, 1);
     }
     window->active = fits || !window->strict ? active : 0;
     return fits;
@@ -122,11 +121,6 @@ int flightrec_window_add(flightrec_window *window, const flightrec_generation *g
     int failed = 0;
     pthread_mutex_lock(&window->stream->mutex);
     if (!window->closed && generation->number != window->outside) {
-        if (window->first > 0) {
-            memmove(window->generations, window->generations + window->first,
-                    window->count * sizeof *window->generations);
-            window->first = 0;
-        }
         failed = reserve(&window->generations, &window->capacity, window->count + 1);
         if (!failed) {
             flightrec_generation_hold(generation);
@@ -169,7 +163,7 @@ static int lend_locked(flightrec_window *window) {
     if (reserve(&window->lent, &window->lent_capacity, count) != 0) {
         return -1;
     }
-    flightrec_generations_hold(window->generations + window->first + window->count - count, count,
+    flightrec_generations_hold(window->generations + window->count - count, count,
                                window->lent);
     window->lent_count = count;
     window->waiting = 0;
@@ -199,10 +193,9 @@ void flightrec_window_leave_locked(flightrec_window *window) {
 
 /* Ends a session from this side. */
 static void refuse_locked(flightrec_window *window, int32_t status, const char *text) {
-    flightrec_error why = {.offset = -1};
-    strncpy(why.text, text, sizeof why.text - 1);
+    flightrec_error why;
     flightrec_window_leave_locked(window);
-    end_locked(window, status, &why);
+    end_locked(window, flightrec_fail(&why, status, text), &why);
 }
 
 int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_consumer consumer,
@@ -221,7 +214,7 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
             break;
         }
         window->deliveries++;
-        uint64_t oldest = window->generations[window->first]->number;
+        uint64_t oldest = window->generations[0]->number;
         uint64_t elsewhere = window->elsewhere;
         pthread_mutex_unlock(&stream->mutex);
         int64_t answer =

@@ -295,7 +295,7 @@ def test_incomplete_bridge(child: Child, tmp_path: Path) -> None:
         tmp_path,
         f"#include <stdint.h>\nint32_t flightrec_abi_version(void) {{ return {abi.ABI_VERSION}; }}",
     )
-    assert "flightrec_go_version is missing" in _refusal(child, path)
+    assert "flightrec_describe is missing" in _refusal(child, path)
 
 
 def test_second_library(child: Child, go_library: Path, tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def open_in_go(library: Library) -> list[dict[str, Any]]:
     At most 1000 of each, and only those begun since :meth:`News.wish` asked for them, in libraries
     whose ``runtime/trace`` tells of them. Enters Go.
     """
-    listed: list[dict[str, Any]] = json.loads(library.text("flightrec_tasks_open"))
+    listed: list[dict[str, Any]] = library.describe("open")
     return sorted(listed, key=lambda each: int(each["start_ns"]))
 
 

@@ -40,8 +40,7 @@ class Reading(Generic[T]):
 
 def describe_metrics(library: Library) -> Catalog:
     """Return the metrics that a Go runtime has."""
-    described = json.loads(library.text("flightrec_metrics_describe"))
-    return Catalog({facts["name"]: Metric(**facts) for facts in described})
+    return Catalog({facts["name"]: Metric(**facts) for facts in library.describe("metrics")})
 
 
 class MetricsReader:

@@ -57,18 +57,23 @@ typedef const char *flightrec_text;
 /* FLIGHTREC_ABI_VERSION of the library. Never fails. */
 int32_t flightrec_abi_version(void);
 
-/* The Go version, as runtime.Version() gives it. */
-int32_t flightrec_go_version(char *text, size_t capacity, size_t *length);
-
-/* The names of the changes of Go's own sources that the library was built with, as a JSON array of
- * strings; docs/overlays.md says what they are. */
-int32_t flightrec_overlays(char *text, size_t capacity, size_t *length);
+/* What can be known of the library, as JSON. what is one of
+ *   "runtime"    {"go_version", "overlays", "clock_units_per_second"}: runtime.Version(); the names of
+ *                the changes of Go's own sources that the library was built with (docs/overlays.md);
+ *                and the trace clock's, 0 where only a trace tells (Windows)
+ *   "workloads"  the registered workloads, as an array of
+ *                {"name", "summary", "arguments": null or [{"name", "type", "default", "help"}]}
+ *   "metrics"    all of runtime/metrics, as an array of {"name", "kind" ("uint64", "float64",
+ *                "histogram"), "cumulative", "description"}
+ *   "open"       the open tasks and regions of runtime/trace that began while flightrec_news_watch asked
+ *                for them, at most 1000 of each, as an array of {"kind": "task", "id", "parent", "name",
+ *                "start_ns"} and {"kind": "region", "task", "name", "start_ns"}
+ * FLIGHTREC_UNKNOWN: it is not. */
+int32_t flightrec_describe(flightrec_text what, char *text, size_t capacity, size_t *length,
+                           flightrec_error *error);
 
 /* The trace clock (runtime.traceClockNow). Never fails. */
 uint64_t flightrec_clock_now(void);
-
-/* The trace clock's units per second, 0 where only a trace tells (Windows). Never fails. */
-uint64_t flightrec_clock_units_per_second(void);
 
 /* os.Setenv. With value NULL, os.Unsetenv. */
 int32_t flightrec_setenv(flightrec_text name, flightrec_text value, flightrec_error *error);
@@ -213,13 +218,6 @@ uint64_t flightrec_generation_count(void);
 
 /* ---- workloads ---------------------------------------------------------------------------- */
 
-/* The names of the registered workloads, as a JSON array of strings. */
-int32_t flightrec_workload_names(char *text, size_t capacity, size_t *length);
-
-/* The registered workloads, as a JSON array of
- * {"name", "summary", "arguments": null or [{"name", "type", "default", "help"}]}. */
-int32_t flightrec_workload_describe(char *text, size_t capacity, size_t *length);
-
 /* Checks whether a workload accepts arguments, without running it.
  * FLIGHTREC_ERROR: it does not; the text says why.
  * FLIGHTREC_UNKNOWN: no such workload. */
@@ -249,7 +247,7 @@ uint64_t flightrec_workload_count(void);
 
 /* ---- the end of the process ---------------------------------------------------------------- */
 
-/* From now on a goroutine that calls os.Exit, panics with nobody to recover it, or causes a
+/* With watch 0 as before. Else, from now on a goroutine that calls os.Exit, panics with nobody to recover it, or causes a
  * fatal error (a concurrent map write, say) is news (flightrec_news_next), and waits for
  * flightrec_departure_go, but no longer than limit_ns (below 0: no limit); then it says so on
  * standard error and goes on. Others that want to end the process wait for the first to do so.
@@ -257,10 +255,7 @@ uint64_t flightrec_workload_count(void);
  * those of an ordinary Go program, and not by SIGABRT, and the workload "main" runs as a program's main
  * function: what it panics with is not recovered. Only in a library from flightrec build, which puts
  * the hooks into the Go runtime. */
-int32_t flightrec_departure_watch(int32_t as_program, int64_t limit_ns);
-
-/* Undoes flightrec_departure_watch. */
-int32_t flightrec_departure_unwatch(void);
+int32_t flightrec_departure_watch(int32_t watch, int32_t as_program, int64_t limit_ns);
 
 /* Lets that goroutine go on, which ends the process. */
 int32_t flightrec_departure_go(void);
@@ -304,10 +299,6 @@ void flightrec_thread_names(flightrec_text names);
 
 /* ---- metrics (runtime/metrics) -------------------------------------------------------------- */
 
-/* All metrics, as a JSON array of objects: name, kind ("uint64", "float64", "histogram"),
- * cumulative, description. */
-int32_t flightrec_metrics_describe(char *text, size_t capacity, size_t *length);
-
 /* Reads metrics at one time. names: a JSON array. text gets a JSON array with a number for each, null
  * if it has none, and for a histogram {"counts": […]}; with buckets not 0 also {"buckets": […]}, one
  * more than counts, null where infinite; they stay the same while the program runs.
@@ -348,11 +339,6 @@ int32_t flightrec_news_next(uint32_t kinds, flightrec_news *news, uint64_t *drop
 /* For the end of the process: nothing becomes news any more, and no goroutine waits for the caller.
  * Never fails. Does not enter Go. */
 void flightrec_news_close(void);
-
-/* The open tasks and regions of runtime/trace that began while "tasks" was asked for, at most 1000 tasks and 1000 regions,
- * as a JSON array of objects: kind "task", id, parent, name, start_ns; or kind "region", task, name,
- * start_ns. */
-int32_t flightrec_tasks_open(char *text, size_t capacity, size_t *length);
 
 #ifdef __cplusplus
 }

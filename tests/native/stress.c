@@ -171,7 +171,9 @@ int main(int argc, char **argv) {
         pthread_t writer, consumers[WINDOWS], callers[WINDOWS * HOLDERS];
         caller selves[WINDOWS * HOLDERS], takers[WINDOWS];
         for (int w = 0; w < WINDOWS; w++) {
-            state.windows[w] = flightrec_window_new(state.stream, 1 << 20, w == 1, 0);
+            flightrec_options options = {
+                .ceiling = 1 << 20, .flags = w == 1 ? FLIGHTREC_OPTION_STRICT : 0};
+            state.windows[w] = flightrec_window_new(state.stream, &options, 0);
             state.sessions[w] = state.windows[w]->session;
             takers[w] = (caller){&state, state.sessions[w], 0};
             pthread_create(&consumers[w], NULL, deliver, &takers[w]);
