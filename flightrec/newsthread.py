@@ -20,6 +20,10 @@ __all__ = ["NewsThread", "end_all"]
 _begun: list[NewsThread] = []
 
 
+def _tell_of(_news: abi.News, exc: BaseException) -> None:
+    sys.excepthook(type(exc), exc, exc.__traceback__)
+
+
 class NewsThread:
     """A daemon thread that waits, in C, for news of some kinds, begun when it is first needed.
 
@@ -28,14 +32,22 @@ class NewsThread:
     second thread takes part of the news.
 
     :param handle: is called with each piece of news, on this thread; the object is used again.
+    :param failed: is called with it when handling it has raised.
     """
 
     def __init__(
-        self, library: Library, kinds: NewsKind, handle: Callable[[abi.News], object], name: str
+        self,
+        library: Library,
+        kinds: NewsKind,
+        handle: Callable[[abi.News], object],
+        name: str,
+        *,
+        failed: Callable[[abi.News, BaseException], object] = _tell_of,
     ) -> None:
         self._library = library
         self._kinds = kinds
         self._handle = handle
+        self._failed = failed
         self._name = name
         self._lock = threading.RLock()  # a signal handler may need the thread as well
         self._thread: threading.Thread | None = None
@@ -80,9 +92,9 @@ class NewsThread:
                 if wait(self._kinds, news, self._dropped) == Status.ENDED:
                     return
                 self._handle(news)
-            except BaseException:  # no memory, say: whatever befalls one, others are waited for
+            except BaseException as exc:  # whatever befalls one, the others are waited for
                 with contextlib.suppress(BaseException):
-                    sys.excepthook(*sys.exc_info())
+                    self._failed(news, exc)
 
     def join(self, timeout: float) -> None:
         """Wait for the thread's end, at most so many seconds; not if it was never begun."""

@@ -162,7 +162,13 @@ class Workloads:
         self._annotations = annotations
         self._numbers = itertools.count(1)
         self._running: dict[int, WorkloadHandle] = {}  # changed by single operations only
-        self._thread = NewsThread(library, NewsKind.WORKLOAD, self._collect, "flightrec-workloads")
+        self._thread = NewsThread(
+            library,
+            NewsKind.WORKLOAD,
+            self._collect,
+            "flightrec-workloads",
+            failed=self._fail,
+        )
         self._closed = False
 
     def names(self) -> tuple[str, ...]:
@@ -204,6 +210,10 @@ class Workloads:
         else:
             handle._finish()
             self._running.pop(news.workload, None)
+
+    def _fail(self, news: abi.News, exc: BaseException) -> None:
+        if handle := self._running.pop(news.workload, None):
+            handle._fail(exc)
 
     def discard(self, number: int) -> None:
         """Have Go forget the result of a workload, if it has one."""
