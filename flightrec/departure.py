@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
 import sys
 import threading
 from collections.abc import Callable
@@ -13,6 +12,7 @@ from typing import Literal
 from flightrec.abi import News, NewsKind
 from flightrec.library import Library
 from flightrec.newsthread import NewsThread
+from flightrec.seconds import check_seconds
 from flightrec.signals import signals_of_the_program
 
 __all__ = ["DEFAULT_DEPARTURE_TIMEOUT", "Departure", "DepartureWatch"]
@@ -70,7 +70,8 @@ class DepartureWatch:
         """
         if not callable(callback):
             raise TypeError(f"callback must be callable, not {callback!r}")
-        wish = _Wish(callback, as_program, _limit_ns(timeout))
+        limit_ns = -1 if timeout is None else int(check_seconds("timeout", timeout) * 1e9)
+        wish = _Wish(callback, as_program, limit_ns)
         with self._lock:
             before = self._wish
             try:
@@ -107,13 +108,3 @@ class DepartureWatch:
         """Wait for the thread, which was told to end."""
         # If it is in the callback, it ends the process, at the latest by the time limit.
         self._thread.join(threading.TIMEOUT_MAX)
-
-
-def _limit_ns(timeout: float | None) -> int:
-    if timeout is None:
-        return -1
-    if isinstance(timeout, bool) or not isinstance(timeout, (int, float)):
-        raise TypeError(f"timeout must be a number of seconds or None, not {timeout!r}")
-    if not (timeout > 0 and math.isfinite(timeout)):
-        raise ValueError(f"timeout must be a positive number of seconds or None, not {timeout!r}")
-    return min(int(timeout * 1e9), 2**63 - 1)

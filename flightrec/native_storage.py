@@ -31,17 +31,14 @@ class NativeStorage:
         :param oldest: the number of the window's oldest generation.
         """
         first = next((i for i, g in enumerate(self._ring) if g.number == oldest), len(self._ring))
-        ring = self._ring[first:]
-        evicted = 0
+        everything = ring = self._ring[first:]
         for each in shown:
             finished = NativeGeneration.of(each, self._session)
-            kept = self._retention.apply(ring, finished, now_ns=finished.end_ns)
-            everything = (*ring, finished)
-            if len(kept) < len(everything):
-                evicted = everything[len(everything) - len(kept) - 1].number
-            ring = kept
+            ring = self._retention.apply(ring, finished, now_ns=finished.end_ns)
+            everything = (*everything, finished)
         self._ring = ring
-        return evicted
+        evicted = len(everything) - len(ring)
+        return everything[evicted - 1].number if evicted else 0
 
     def hold(self) -> NativeHold:
         """Take hold of the window."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import os
 import threading
 import time
@@ -13,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, get_args
 
 from flightrec.abi import SessionStatistics
+from flightrec.arguments import choices, experiments_of, size_of
 from flightrec.errors import (
     AlreadyEnabledError,
     EmptySnapshotError,
@@ -23,7 +23,7 @@ from flightrec.library import is_forked
 from flightrec.output import BinaryWriter
 from flightrec.recording import Pacing, Recording, RecordingOptions, StorageName
 from flightrec.ring import Retention, RetentionPolicy, newest, retain
-from flightrec.runtime import GoRuntime, load
+from flightrec.runtime import GoRuntime, runtime_of
 from flightrec.seconds import check_seconds, deadline, left
 from flightrec.snapshot import Snapshot
 from flightrec.steering import Steering
@@ -38,10 +38,6 @@ __all__ = ["DEFAULT_MAX_BYTES", "DEFAULT_MIN_AGE", "FlightRecorder", "RecorderSt
 
 DEFAULT_MIN_AGE = 10.0
 DEFAULT_MAX_BYTES = 10 << 20
-EXPERIMENTS = ("allocfree",)
-
-#: A window can be no larger than this: the bridge and Go count in 64 bits.
-_MOST_BYTES = 1 << 60
 
 #: How often a stop looks whether a write in progress has ended.
 _LOOK_SECONDS = 0.005
@@ -138,26 +134,21 @@ class FlightRecorder(Steering):
         pacing: Pacing = "size",
         storage: StorageName = "native",
     ) -> None:
-        if runtime is not None and not isinstance(runtime, GoRuntime):
-            raise TypeError(f"runtime must be what flightrec.load() returns, not {runtime!r}")
-        if isinstance(experiments, str):
-            raise TypeError(f"experiments must be a tuple of names: ({experiments!r},)")
         if not callable(policy):
             raise TypeError(f"policy must be a function, not {policy!r}")
-        _check_choices("experiment", experiments, EXPERIMENTS)
-        _check_choices("pacing", (pacing,), get_args(Pacing))
-        _check_choices("storage", (storage,), get_args(StorageName))
+        choices("pacing", (pacing,), get_args(Pacing))
+        choices("storage", (storage,), get_args(StorageName))
         self._policy = policy
         self._options = partial(
             RecordingOptions,
             storage=storage,
             pacing=pacing,
             strict=bool(strict),
-            experiments=tuple(experiments),
+            experiments=experiments_of(experiments),
         )
         self.set_period(min_age)
         self.set_size(max_bytes)
-        self._runtime = runtime if runtime is not None else load()
+        self._runtime = runtime_of(runtime)
         self._lifecycle = threading.Lock()  # start and stop
         self._writing = threading.Lock()  # write_to; stop waits for it
         self._written = 0  # how many write_to have ended
@@ -207,15 +198,7 @@ class FlightRecorder(Steering):
         :raises ValueError: it is not positive, or more than 2**60.
         :raises TypeError: it is not a whole number.
         """
-        try:
-            size = operator.index(nbytes)
-        except TypeError:
-            raise TypeError(f"max_bytes must be a whole number of bytes, not {nbytes!r}") from None
-        if not 0 < size <= _MOST_BYTES:
-            raise ValueError(
-                f"max_bytes must be a positive number of bytes, up to 2**60: {nbytes!r}"
-            )
-        self._max_bytes = size
+        self._max_bytes = size_of("max_bytes", nbytes)
 
     def start(self) -> None:
         """Start recording.
@@ -486,7 +469,6 @@ class FlightRecorder(Steering):
         return f"<FlightRecorder {state}, {self._min_age} s, {self._max_bytes} bytes>"
 
 
-def _check_choices(what: str, given: tuple[str, ...], known: tuple[str, ...]) -> None:
-    for each in given:
-        if each not in known:
-            raise ValueError(f"unknown {what} {each!r}; there is {', '.join(known)}")
+def _left(until: float | None) -> float | None:
+    """Return how many seconds are left until a time of the monotonic clock; None: no limit."""
+    return None if until is None else max(0.0, until - time.monotonic())

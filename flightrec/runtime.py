@@ -19,7 +19,7 @@ from flightrec.library import Library, bundled_library, is_forked, open_library
 from flightrec.newsthread import end_all
 from flightrec.workload import WorkloadHandle, Workloads
 
-__all__ = ["GoRuntime", "load"]
+__all__ = ["GoRuntime", "load", "runtime_of"]
 
 #: How long the end of the process waits for each thread that waits for news, in seconds.
 _END_SECONDS = 1.0
@@ -227,6 +227,16 @@ def load(path: str | os.PathLike[str] | None = None) -> GoRuntime:
             atexit.register(_at_exit)
             _runtime = runtime  # last: an exception before this line leaves all to be done again
         return _runtime
+
+
+def runtime_of(given: GoRuntime | None) -> GoRuntime:
+    """Return the Go runtime that is given, or the default one.
+
+    :raises TypeError: it is something else.
+    """
+    if given is not None and not isinstance(given, GoRuntime):
+        raise TypeError(f"runtime must be what flightrec.load() returns, not {given!r}")
+    return given if given is not None else load()
 
 
 def _at_exit() -> None:

@@ -18,7 +18,7 @@ def check_seconds(name: str, value: float, *, zero: bool = False) -> float:
     :raises ValueError: it is not positive, not finite, or more than 285 years.
     :raises TypeError: it is not a number.
     """
-    if isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+    if isinstance(value, (str, bytes, bool)) or not hasattr(value, "__float__"):
         raise TypeError(f"{name} must be a number of seconds, not {value!r}")
     seconds = float(value)
     if not (seconds > 0 or (zero and seconds == 0)) or seconds > _MOST_SECONDS:

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any
 
 from flightrec import wire
+from flightrec.arguments import size_of
 from flightrec.errors import NotEnabledError
 from flightrec.generation import NativeHold
 from flightrec.library import is_forked
@@ -29,14 +30,10 @@ def buffered(buffer_bytes: int, experiments: tuple[str, ...]) -> RecordingOption
     :raises ValueError: the size is not positive, or more than 2**60.
     :raises TypeError: it is not a whole number.
     """
-    if not isinstance(buffer_bytes, int):
-        raise TypeError(f"buffer_bytes must be a whole number of bytes, not {buffer_bytes!r}")
-    if not 0 < buffer_bytes <= 1 << 60:
-        raise ValueError(
-            f"buffer_bytes must be a positive number of bytes, up to 2**60: {buffer_bytes!r}"
-        )
     return RecordingOptions(
-        retention=Retention(policy=retain, max_bytes=buffer_bytes, min_age_ns=0),
+        retention=Retention(
+            policy=retain, max_bytes=size_of("buffer_bytes", buffer_bytes), min_age_ns=0
+        ),
         experiments=experiments,
     )
 

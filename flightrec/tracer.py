@@ -8,8 +8,9 @@ import os
 from dataclasses import replace
 from types import NoneType
 
+from flightrec.arguments import experiments_of
 from flightrec.output import BinaryWriter
-from flightrec.runtime import GoRuntime, load
+from flightrec.runtime import GoRuntime, runtime_of
 from flightrec.sinks import open_sink
 from flightrec.stream import TraceStream, buffered
 
@@ -40,15 +41,8 @@ class Tracer:
         experiments: tuple[str, ...] = (),
         buffer_bytes: int = DEFAULT_BUFFER_BYTES,
     ) -> None:
-        if runtime is not None and not isinstance(runtime, GoRuntime):
-            raise TypeError(f"runtime must be what flightrec.load() returns, not {runtime!r}")
-        if isinstance(experiments, str):
-            raise TypeError(f"experiments must be a tuple of names: ({experiments!r},)")
-        for each in experiments:
-            if each != "allocfree":
-                raise ValueError(f"unknown experiment {each!r}; there is allocfree")
-        self._options = buffered(buffer_bytes, tuple(experiments))
-        self._runtime = runtime if runtime is not None else load()
+        self._options = buffered(buffer_bytes, experiments_of(experiments))
+        self._runtime = runtime_of(runtime)
 
     @property
     def runtime(self) -> GoRuntime:
