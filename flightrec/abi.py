@@ -195,7 +195,7 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ),
     (
         "flightrec_session_hold",
-        (_handle, ctypes.c_uint64, _generations_p, _size, _size_p, _error_p),
+        (_handle, _generations_p, _size, _size_p, _error_p),
         _status,
     ),
     ("flightrec_generations_hold", (_generations_p, _size, _generations_p), None),

@@ -36,8 +36,8 @@ class _Waiting(NamedTuple):
 class _Queue(NativeStorage):
     """Generations that were not read yet; the oldest go where they are too much."""
 
-    def __init__(self, session: Session, retention: Retention, ceiling: int) -> None:
-        super().__init__(session, retention, ceiling)
+    def __init__(self, session: Session, retention: Retention) -> None:
+        super().__init__(session, retention)
         self._limit = retention.max_bytes
         self._waiting: collections.deque[_Waiting] = collections.deque()
         self._bytes = 0
@@ -106,11 +106,8 @@ class _Queue(NativeStorage):
 class _LiveRecording(Recording):
     """A recording whose generations wait in a queue."""
 
-    def __init__(self, runtime: GoRuntime, options: RecordingOptions) -> None:
-        super().__init__(runtime, options, self._make_queue)
-
-    def _make_queue(self, session: Session, retention: Retention, ceiling: int) -> _Queue:
-        self.queue = _Queue(session, retention, ceiling)
+    def _make_storage(self) -> _Queue:
+        self.queue = _Queue(self.session, self.options.retention)
         return self.queue
 
     def _deliver(self) -> None:

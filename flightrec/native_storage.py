@@ -18,8 +18,7 @@ class NativeStorage:
     The ring here is the policy's view of that window, and used by the delivery thread only.
     """
 
-    def __init__(self, session: Session, retention: Retention, ceiling: int) -> None:
-        del ceiling  # the bridge keeps it
+    def __init__(self, session: Session, retention: Retention) -> None:
         self._session = session
         self._retention = retention
         self._ring: tuple[NativeGeneration, ...] = ()

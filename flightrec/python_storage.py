@@ -14,7 +14,6 @@ from flightrec import abi, wire
 from flightrec.abi import SessionStatistics
 from flightrec.generation import PythonGeneration, PythonHold
 from flightrec.ring import Retention, trim
-from flightrec.session import Session
 
 __all__ = ["PythonStorage", "parse_generation"]
 
@@ -25,7 +24,7 @@ class PythonStorage:
     Only the delivery thread replaces the ring; any thread may read it.
     """
 
-    def __init__(self, _session: Session, retention: Retention, ceiling: int) -> None:
+    def __init__(self, retention: Retention, ceiling: int) -> None:
         self._retention = retention
         self._ceiling = ceiling
         self._ring: tuple[PythonGeneration, ...] = ()

@@ -6,7 +6,6 @@ import atexit
 import contextlib
 import threading
 import weakref
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -71,8 +70,6 @@ class RecordingOptions:
 class Storage(Protocol):
     """Where the complete generations of a recording are kept."""
 
-    def __init__(self, session: Session, retention: Retention, ceiling: int) -> None: ...
-
     def keep(self, shown: Any, oldest: int, elsewhere: Any, /) -> int:
         """Take a delivery of the bridge's generations; return what the bridge may evict."""
 
@@ -81,9 +78,6 @@ class Storage(Protocol):
 
     def account(self, statistics: SessionStatistics, /) -> None:
         """Add to the bridge's counters what it does not know of the ring."""
-
-
-_STORAGES: dict[StorageName, type[Storage]] = {"native": NativeStorage, "python": PythonStorage}
 
 
 class Recording:
@@ -96,25 +90,23 @@ class Recording:
     #: What a stop that takes too long has waited for, as the beginning of a sentence.
     _awaited = "the retention policy did not return"
 
-    def __init__(
-        self,
-        runtime: GoRuntime,
-        options: RecordingOptions,
-        storage: Callable[[Session, Retention, int], Storage] | None = None,
-    ) -> None:
+    def __init__(self, runtime: GoRuntime, options: RecordingOptions) -> None:
         self.runtime = runtime
         self.options = options
         self.started = False
         self.session = Session(runtime._library)
-        self._storage = (storage or _STORAGES[options.storage])(
-            self.session, options.retention, options.ceiling
-        )
+        self._storage = self._make_storage()
         self._failure: BaseException | None = None
         # ctypes frees a callback with its last reference, and the bridge still has it.
         self._consumer = abi.CONSUMER(self._consume)
         self._thread = threading.Thread(
             target=self._deliver, name="flightrec-delivery", daemon=True
         )
+
+    def _make_storage(self) -> Storage:
+        if self.options.storage == "python":
+            return PythonStorage(self.options.retention, self.options.ceiling)
+        return NativeStorage(self.session, self.options.retention)
 
     def open(self) -> None:
         """Begin to record. After an exception, :meth:`close` gives back whatever was begun."""

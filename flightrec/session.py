@@ -84,13 +84,13 @@ class Session:
             "flightrec_session_flush", abi.Flush(), timeout=timeout, verb="end the generation"
         )
 
-    def hold(self, number: int = 0) -> NativeHold:
-        """Take hold of the generations in the window, or of the one with this number."""
+    def hold(self) -> NativeHold:
+        """Take hold of the generations in the window."""
         capacity = _MANY
         while True:
             hold = NativeHold(self._cdll, capacity)
             count = ctypes.c_size_t()
-            arguments = number, hold.references, capacity, count
+            arguments = hold.references, capacity, count
             if self._call("flightrec_session_hold", *arguments, but=Status.SHORT) == Status.OK:
                 hold.count = count.value
                 return hold
@@ -99,10 +99,9 @@ class Session:
     def hold_one(self, number: int) -> NativeHold | None:
         """Take hold of one generation; None if it has left the window, or the session is closed."""
         try:
-            hold = self.hold(number)
+            return self.hold().hold_one(number)
         except NotEnabledError:
             return None
-        return hold if hold.count else None
 
     def feed(self, chunk: bytes) -> None:
         """Hand a chunk to a replay, as the trace reader would.

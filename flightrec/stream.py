@@ -89,10 +89,10 @@ class _StreamRecording(Recording):
 
     def __init__(self, runtime: GoRuntime, options: RecordingOptions, sink: Sink) -> None:
         self._sink = sink
-        super().__init__(runtime, options, self._make_writer)
+        super().__init__(runtime, options)
 
-    def _make_writer(self, session: Session, _retention: Retention, _ceiling: int) -> _Writer:
-        self.writer = _Writer(session, self._sink)
+    def _make_storage(self) -> _Writer:
+        self.writer = _Writer(self.session, self._sink)
         return self.writer
 
     @takes_no_signals

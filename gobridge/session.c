@@ -125,26 +125,21 @@ int32_t flightrec_session_flush(uint64_t session, flightrec_flush *flush, int64_
     return status;
 }
 
-int32_t flightrec_session_hold(uint64_t session, uint64_t number,
-                               const flightrec_generation **generations, size_t capacity,
-                               size_t *count, flightrec_error *error) {
+int32_t flightrec_session_hold(uint64_t session, const flightrec_generation **generations,
+                               size_t capacity, size_t *count, flightrec_error *error) {
     *count = 0;
     flightrec_window *window = enter(session, error);
     if (window == NULL) {
         return FLIGHTREC_UNKNOWN;
     }
-    size_t begin = 0, end = window->count;
-    if (number != 0) {
-        begin = flightrec_window_index_locked(window, number);
-        end = begin < end ? begin + 1 : begin;
-    }
-    *count = end - begin;
+    *count = window->count;
     int fits = *count <= capacity;
     if (fits) {
-        flightrec_generations_hold(&window->generations[begin], *count, generations);
+        flightrec_generations_hold(window->generations, *count, generations);
     }
     leave(window);
-    return fits ? FLIGHTREC_OK : flightrec_fail(error, FLIGHTREC_SHORT, "more generations than capacity");
+    return fits ? FLIGHTREC_OK
+                : flightrec_fail(error, FLIGHTREC_SHORT, "more generations than capacity");
 }
 
 int32_t flightrec_session_stop(uint64_t session, int64_t timeout_ns, flightrec_error *error) {

@@ -115,10 +115,6 @@ int32_t flightrec_window_outcome_locked(const flightrec_window *window, flightre
 /* What the window has beside the active generation, in bytes. */
 uint64_t flightrec_window_bytes_locked(const flightrec_window *window);
 
-/* Where in the ring a generation is; count if it is not there. Numbers are compared for equality
- * only: that of the generation after the largest is small. */
-size_t flightrec_window_index_locked(const flightrec_window *window, uint64_t number);
-
 /* Evicts the oldest count generations. */
 void flightrec_window_evict_locked(flightrec_window *window, size_t count);
 

@@ -58,14 +58,6 @@ uint64_t flightrec_window_bytes_locked(const flightrec_window *window) {
     return window->kept + window->lent_evicted + window->elsewhere;
 }
 
-size_t flightrec_window_index_locked(const flightrec_window *window, uint64_t number) {
-    size_t i = 0;
-    while (i < window->count && window->generations[i]->number != number) {
-        i++;
-    }
-    return i;
-}
-
 void flightrec_window_evict_locked(flightrec_window *window, size_t count) {
     for (size_t i = 0; i < count; i++) {
         const flightrec_generation *each = window->generations[i];
@@ -225,8 +217,12 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
         if (answer == INT64_MIN) {
             refuse_locked(window, FLIGHTREC_REFUSED, "the consumer refused a delivery");
         }
-        size_t unwanted = flightrec_window_index_locked(window, (uint64_t)answer);
-        flightrec_window_evict_locked(window, unwanted < window->count ? unwanted + 1 : 0);
+        for (size_t i = 0; i < window->count; i++) { /* nothing, if it has been evicted already */
+            if (window->generations[i]->number == (uint64_t)answer) {
+                flightrec_window_evict_locked(window, i + 1);
+                break;
+            }
+        }
         pthread_cond_broadcast(&stream->changed);
     }
     return flightrec_window_outcome_locked(window, error);

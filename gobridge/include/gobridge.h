@@ -158,12 +158,10 @@ typedef struct {
 int32_t flightrec_session_flush(uint64_t session, flightrec_flush *flush, int64_t timeout_ns,
                                 flightrec_error *error);
 
-/* Takes a reference to the generation with this number, or with 0 to all that are in the window,
- * oldest first. *count: how many there are; if that is more than capacity, nothing is taken, and
- * FLIGHTREC_SHORT. */
-int32_t flightrec_session_hold(uint64_t session, uint64_t number,
-                               const flightrec_generation **generations, size_t capacity,
-                               size_t *count, flightrec_error *error);
+/* Takes a reference to each generation in the window, oldest first. *count: how many there are; if that
+ * is more than capacity, nothing is taken, and FLIGHTREC_SHORT. */
+int32_t flightrec_session_hold(uint64_t session, const flightrec_generation **generations,
+                               size_t capacity, size_t *count, flightrec_error *error);
 
 /* Takes another reference to each of count generations, and writes them to to. Never fails. */
 void flightrec_generations_hold(const flightrec_generation **generations, size_t count,

@@ -129,7 +129,7 @@ static void *call(void *argument) {
     while (!is_over(self->state)) {
         size_t many = 0;
         memset(held, 0, sizeof held);
-        if (flightrec_session_hold(self->session, 0, held, 64, &many, &error) == FLIGHTREC_OK) {
+        if (flightrec_session_hold(self->session, held, 64, &many, &error) == FLIGHTREC_OK) {
             count(&self->state->held);
             flightrec_generations_hold(held, many, part);
             flightrec_generations_release(held, 64);
