@@ -33,11 +33,7 @@ flightrec_generation *flightrec_generation_new(const flightrec_generation *facts
     return &made->shown;
 }
 
-void flightrec_generation_hold(const flightrec_generation *shown) {
-    __atomic_add_fetch(&((generation *)shown)->references, 1, __ATOMIC_RELAXED);
-}
-
-void flightrec_generation_release(const flightrec_generation *shown) {
+static void release(const flightrec_generation *shown) {
     generation *one = (generation *)shown;
     if (__atomic_sub_fetch(&one->references, 1, __ATOMIC_ACQ_REL) != 0) {
         return;
@@ -55,7 +51,7 @@ void flightrec_generation_release(const flightrec_generation *shown) {
 void flightrec_generations_hold(const flightrec_generation **generations, size_t count,
                                 const flightrec_generation **to) {
     for (size_t i = 0; i < count; i++) {
-        flightrec_generation_hold(generations[i]);
+        __atomic_add_fetch(&((generation *)generations[i])->references, 1, __ATOMIC_RELAXED);
         to[i] = generations[i];
     }
 }
@@ -66,7 +62,7 @@ void flightrec_generations_release(const flightrec_generation **generations, siz
         const flightrec_generation *each =
             __atomic_exchange_n(&generations[i], NULL, __ATOMIC_ACQ_REL);
         if (each != NULL) {
-            flightrec_generation_release(each);
+            release(each);
         }
     }
 }

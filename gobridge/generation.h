@@ -10,7 +10,4 @@
 flightrec_generation *flightrec_generation_new(const flightrec_generation *facts,
                                                const flightrec_segment *segments, size_t count);
 
-void flightrec_generation_hold(const flightrec_generation *generation);
-void flightrec_generation_release(const flightrec_generation *generation);
-
 #endif

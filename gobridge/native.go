@@ -145,7 +145,7 @@ func (g *generation) finish(header traceHeader, endTime uint64, windows []window
 		return errNoMemory
 	}
 	g.segments = nil
-	defer C.flightrec_generation_release(made)
+	defer C.flightrec_generations_release(&made, 1)
 	for _, w := range windows {
 		if err := w.add(made); err != nil {
 			return err

@@ -11,6 +11,9 @@
 
 #include "include/gobridge.h"
 
+/* How many generations a consumer is given at a time. */
+#define FLIGHTREC_LENT 64
+
 /* Lock order: a stream's mutex, then the registry's or the pool's. */
 typedef struct {
     pthread_mutex_t mutex;  /* for flush_done and wake, and for the windows of this stream */
@@ -52,8 +55,8 @@ typedef struct flightrec_window {
     uint64_t outside; /* the number of the active generation if it does not, or an older one's */
     uint64_t peak;    /* the most bytes there ever were */
     /* What the consumer looks at, with references of its own. */
-    const flightrec_generation **lent;
-    size_t lent_count, lent_capacity;
+    const flightrec_generation *lent[FLIGHTREC_LENT];
+    size_t lent_count;
     uint64_t lent_evicted; /* bytes of those that left the ring meanwhile */
     uint64_t elsewhere;     /* bytes that the consumer has copied */
 

@@ -45,8 +45,7 @@ func replayed(t *testing.T, options sessionOptions) (*tracer, window, uint64) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	found, _ := replays.Load(session)
-	tr := found.(*tracer)
+	tr, _ := replays.get(session)
 	w := tr.windows[0]
 	t.Cleanup(func() {
 		closeSession(session)

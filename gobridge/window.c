@@ -6,21 +6,6 @@
 #include "stream.h"
 #include "wait.h"
 
-/* Makes room for count pointers in a list. Returns 0, or -1 if there is no memory. */
-static int reserve(const flightrec_generation ***list, size_t *capacity, size_t count) {
-    if (count <= *capacity) {
-        return 0;
-    }
-    size_t wanted = *capacity * 2 > count ? *capacity * 2 : count + 16;
-    const flightrec_generation **items = realloc(*list, wanted * sizeof *items);
-    if (items == NULL) {
-        return -1;
-    }
-    *list = items;
-    *capacity = wanted;
-    return 0;
-}
-
 flightrec_window *flightrec_window_new(flightrec_stream *stream, const flightrec_options *options,
                                        uint64_t active) {
     flightrec_window *window = calloc(1, sizeof *window);
@@ -44,7 +29,6 @@ void flightrec_window_put(flightrec_window *window) {
     }
     flightrec_generations_release(window->generations, window->count);
     free(window->generations);
-    free(window->lent);
     flightrec_stream_put(window->stream);
     free(window);
     if (flightrec_session_count() == 0 && flightrec_generation_count() == 0) {
@@ -67,8 +51,8 @@ void flightrec_window_evict_locked(flightrec_window *window, size_t count) {
                 window->lent_evicted += each->bytes;
             }
         }
-        flightrec_generation_release(each);
     }
+    flightrec_generations_release(window->generations, count);
     window->count -= count;
     if (count > 0) {
         memmove(window->generations, window->generations + count,
@@ -109,14 +93,28 @@ int flightrec_window_make_room(flightrec_window *window, uint64_t number, uint64
     return takes_part;
 }
 
+/* Makes room in the ring for another generation. Returns 0, or -1 if there is no memory. */
+static int reserve_locked(flightrec_window *window) {
+    if (window->count == window->capacity) {
+        size_t capacity = 2 * window->capacity + 16;
+        const flightrec_generation **ring =
+            realloc(window->generations, capacity * sizeof *window->generations);
+        if (ring == NULL) {
+            return -1;
+        }
+        window->generations = ring;
+        window->capacity = capacity;
+    }
+    return 0;
+}
+
 int flightrec_window_add(flightrec_window *window, const flightrec_generation *generation) {
     int failed = 0;
     pthread_mutex_lock(&window->stream->mutex);
     if (!window->closed && generation->number != window->outside) {
-        failed = reserve(&window->generations, &window->capacity, window->count + 1);
+        failed = reserve_locked(window);
         if (!failed) {
-            flightrec_generation_hold(generation);
-            window->generations[window->count++] = generation;
+            flightrec_generations_hold(&generation, 1, &window->generations[window->count++]);
             window->waiting++;
             window->added++;
             window->kept += generation->bytes;
@@ -149,17 +147,12 @@ void flightrec_window_end(flightrec_window *window, int32_t status, const flight
 
 /* ---- delivery */
 
-/* Gives the consumer references to all that it was not given. Returns 0, or -1 if there is no memory. */
-static int lend_locked(flightrec_window *window) {
-    size_t count = window->waiting;
-    if (reserve(&window->lent, &window->lent_capacity, count) != 0) {
-        return -1;
-    }
-    flightrec_generations_hold(window->generations + window->count - count, count,
-                               window->lent);
-    window->lent_count = count;
-    window->waiting = 0;
-    return 0;
+/* Gives the consumer references to the oldest that it was not given. */
+static void lend_locked(flightrec_window *window) {
+    const flightrec_generation **newer = window->generations + window->count - window->waiting;
+    window->lent_count = window->waiting < FLIGHTREC_LENT ? window->waiting : FLIGHTREC_LENT;
+    window->waiting -= window->lent_count;
+    flightrec_generations_hold(newer, window->lent_count, window->lent);
 }
 
 static void take_back_locked(flightrec_window *window) {
@@ -183,13 +176,6 @@ void flightrec_window_leave_locked(flightrec_window *window) {
     }
 }
 
-/* Ends a session from this side. */
-static void refuse_locked(flightrec_window *window, int32_t status, const char *text) {
-    flightrec_error why;
-    flightrec_window_leave_locked(window);
-    end_locked(window, flightrec_fail(&why, status, text), &why);
-}
-
 int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_consumer consumer,
                                         void *context, flightrec_error *error) {
     flightrec_stream *stream = window->stream;
@@ -201,10 +187,7 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
             flightrec_wait(&stream->changed, &stream->mutex, -1);
             continue;
         }
-        if (lend_locked(window) != 0) {
-            refuse_locked(window, FLIGHTREC_ERROR, "no memory to deliver generations");
-            break;
-        }
+        lend_locked(window);
         window->deliveries++;
         uint64_t oldest = window->generations[0]->number;
         uint64_t elsewhere = window->elsewhere;
@@ -215,7 +198,10 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
         take_back_locked(window);
         window->elsewhere = elsewhere;
         if (answer == INT64_MIN) {
-            refuse_locked(window, FLIGHTREC_REFUSED, "the consumer refused a delivery");
+            flightrec_error why;
+            flightrec_window_leave_locked(window);
+            flightrec_fail(&why, FLIGHTREC_REFUSED, "the consumer refused a delivery");
+            end_locked(window, FLIGHTREC_REFUSED, &why);
         }
         for (size_t i = 0; i < window->count; i++) { /* nothing, if it has been evicted already */
             if (window->generations[i]->number == (uint64_t)answer) {

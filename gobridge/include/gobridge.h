@@ -123,8 +123,8 @@ typedef struct {
     const flightrec_segment *segments;
 } flightrec_generation;
 
-/* Takes generations that are complete, in order: each that it was not given before and that is
- * still in the window. oldest: the number of the window's oldest generation now; those before it
+/* Takes generations that are complete, in order: those that it was not given before and that are
+ * still in the window, so many at a time. oldest: the number of the window's oldest generation now; those before it
  * were evicted. *elsewhere: how many bytes the consumer has copied, which count as part of the window;
  * it may change that. The generations stay valid during the call. Returns the number of the newest
  * generation that the window may evict, together with all before it (as two's complement); 0: it

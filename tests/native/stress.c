@@ -66,7 +66,7 @@ static void *write_generations(void *argument) {
                 ended[w] = 1;
             }
         }
-        flightrec_generation_release(made);
+        flightrec_generations_release(&made, 1);
         flightrec_stream_flushed(state->stream, wanted);
         count(&state->generations);
         usleep(200);
