@@ -467,8 +467,3 @@ class FlightRecorder(Steering):
     def __repr__(self) -> str:
         state = "enabled" if self.enabled else "not enabled"
         return f"<FlightRecorder {state}, {self._min_age} s, {self._max_bytes} bytes>"
-
-
-def _left(until: float | None) -> float | None:
-    """Return how many seconds are left until a time of the monotonic clock; None: no limit."""
-    return None if until is None else max(0.0, until - time.monotonic())

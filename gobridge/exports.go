@@ -17,7 +17,12 @@ import (
 	"unsafe"
 )
 
-const statusConflict = C.FLIGHTREC_CONFLICT
+const (
+	statusConflict  = C.FLIGHTREC_CONFLICT
+	statusFailed    = C.FLIGHTREC_FAILED
+	statusPanic     = C.FLIGHTREC_PANIC
+	statusCancelled = C.FLIGHTREC_CANCELLED
+)
 
 var (
 	errUnknown = &statusError{C.FLIGHTREC_UNKNOWN, errors.New("unknown")}
@@ -166,41 +171,19 @@ func flightrec_workload_start(name, arguments C.flightrec_text, task, number C.u
 
 //export flightrec_workload_cancel
 func flightrec_workload_cancel(handle C.uint64_t, to *C.flightrec_error) C.int32_t {
-	return answer(to, func() error {
-		e, ok := executions.get(uint64(handle))
-		if !ok {
-			return fmt.Errorf("%w workload handle %d", errUnknown, handle)
-		}
-		e.cancelled.Store(true)
-		e.cancel()
-		return nil
-	})
+	return answer(to, func() error { return cancelWorkload(uint64(handle)) })
 }
 
 //export flightrec_workload_result
 func flightrec_workload_result(handle C.uint64_t, text *C.char, capacity C.size_t, length *C.size_t, to *C.flightrec_error) C.int32_t {
 	return answer(to, func() error {
 		*length = 0
-		e, ok := executions.get(uint64(handle))
-		if !ok {
-			return fmt.Errorf("%w workload handle %d", errUnknown, handle)
-		}
-		out, failure := e.result, error(nil)
-		switch {
-		case e.stack != nil:
-			out, failure = e.stack, &statusError{C.FLIGHTREC_PANIC, e.err}
-		case e.err != nil && e.cancelled.Load():
-			failure = &statusError{C.FLIGHTREC_CANCELLED, e.err}
-		case e.err != nil:
-			failure = &statusError{C.FLIGHTREC_FAILED, e.err}
-		}
-		if text != nil {
-			if err := put(out, text, capacity, length); err != nil {
-				return err
+		return takeResult(uint64(handle), func(result []byte) error {
+			if text == nil {
+				return nil
 			}
-		}
-		executions.take(uint64(handle))
-		return failure
+			return put(result, text, capacity, length)
+		})
 	})
 }
 

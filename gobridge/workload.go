@@ -104,8 +104,6 @@ type execution struct {
 	stack     []byte // of a panic
 }
 
-var errPanic = errors.New("panic")
-
 var executions = registry[*execution]{}
 
 // startWorkload starts a workload under a number of the caller's, in one of Python's tasks or, with
@@ -148,7 +146,7 @@ func (e *execution) run(ctx context.Context, workload Workload, args json.RawMes
 	defer func() {
 		switch v := recover(); {
 		case v != nil:
-			e.err, e.stack = fmt.Errorf("%w: %v", errPanic, v), debug.Stack()
+			e.err, e.stack = fmt.Errorf("panic: %v", v), debug.Stack()
 		case !returned:
 			e.err = errors.New("the workload ended its goroutine (runtime.Goexit)")
 		}
@@ -162,6 +160,40 @@ func (e *execution) run(ctx context.Context, workload Workload, args json.RawMes
 	if e.result, err = json.Marshal(result); err != nil {
 		e.err = fmt.Errorf("the workload's result cannot be given to Python: %s", textOf(err))
 	}
+}
+
+// cancelWorkload cancels a workload's context.
+func cancelWorkload(number uint64) error {
+	e, ok := executions.get(number)
+	if !ok {
+		return fmt.Errorf("%w workload %d", errUnknown, number)
+	}
+	e.cancelled.Store(true)
+	e.cancel()
+	return nil
+}
+
+// takeResult hands over what a workload that has returned came to, and forgets it unless that fails:
+// its result as JSON or, of a panic, the stack. It returns the workload's error.
+func takeResult(number uint64, put func(result []byte) error) error {
+	e, ok := executions.get(number)
+	if !ok {
+		return fmt.Errorf("%w workload %d", errUnknown, number)
+	}
+	result, err := e.result, error(nil)
+	switch {
+	case e.stack != nil:
+		result, err = e.stack, &statusError{statusPanic, e.err}
+	case e.err != nil && e.cancelled.Load():
+		err = &statusError{statusCancelled, e.err}
+	case e.err != nil:
+		err = &statusError{statusFailed, e.err}
+	}
+	if failed := put(result); failed != nil {
+		return failed
+	}
+	executions.take(number)
+	return err
 }
 
 // textOf returns an error's text. An Error method may panic: that of a nil pointer in an error does.
