@@ -14,8 +14,9 @@ typedef struct {
 
 static uint64_t alive;
 
-flightrec_generation *flightrec_generation_new(const flightrec_generation *facts,
-                                               const flightrec_segment *segments, size_t count) {
+const flightrec_generation *flightrec_generation_new(const flightrec_generation *facts,
+                                                     const flightrec_segment *segments,
+                                                     size_t count) {
     generation *made = malloc(sizeof *made + count * sizeof *segments);
     if (made == NULL) {
         return NULL;

@@ -54,7 +54,7 @@ static void *write_generations(void *argument) {
         }
         flightrec_generation facts = {
             .number = number, .bytes = bytes, .batches = 1, .min_time = number, .frequency = 1};
-        flightrec_generation *made = flightrec_generation_new(&facts, segments, blocks);
+        const flightrec_generation *made = flightrec_generation_new(&facts, segments, blocks);
         uint64_t wanted = __atomic_load_n(&state->stream->flush_wanted, __ATOMIC_SEQ_CST);
         for (int w = 0; w < WINDOWS; w++) {
             if (ended[w]) {
