@@ -236,6 +236,7 @@ func TestTheSmallestWindowSetsThePace(t *testing.T) {
 	tr, w, _ := replayed(t, sessionOptions{max_bytes: 10 * mib})
 	tr.mu.Lock()
 	session, err := tr.addSession(sessionOptions{max_bytes: 5 * mib})
+	second := tr.windows[len(tr.windows)-1]
 	tr.mu.Unlock()
 	if err != nil {
 		t.Fatal(err)
@@ -243,7 +244,7 @@ func TestTheSmallestWindowSetsThePace(t *testing.T) {
 	if size := load(&tr.at.advance_bytes); size != 1*mib {
 		t.Errorf("generations of %d bytes", size)
 	}
-	store(&tr.windows[1].at.leaving, 1)
+	store(&second.at.leaving, 1)
 	tr.ask()
 	within(t, "the second session leaves", func() bool { return load(&tr.at.advance_bytes) == 2*mib })
 	closeSession(session)
