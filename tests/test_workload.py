@@ -35,6 +35,8 @@ def test_names(runtime: flightrec.GoRuntime) -> None:
 def test_bundled(runtime: flightrec.GoRuntime, name: str) -> None:
     """Each bundled workload runs for as long as it was asked to, and says how much it did."""
     result = runtime.run(name, duration=0.05)
+    if not result[BUNDLED[name]]:  # on a busy machine
+        result = runtime.run(name, duration=5)
     assert result[BUNDLED[name]] > 0
 
 

@@ -76,7 +76,8 @@ func ask(ctx context.Context, url string) ([]time.Duration, error) {
 	for ctx.Err() == nil {
 		begin := time.Now()
 		err := askOnce(ctx, client, url)
-		if ctx.Err() != nil {
+		// A connection that is being made may notice the end before ctx does.
+		if deadline, limited := ctx.Deadline(); ctx.Err() != nil || limited && !time.Now().Before(deadline) {
 			break
 		}
 		if err != nil {
