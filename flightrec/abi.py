@@ -145,6 +145,7 @@ class NewsKind(IntFlag):
     WORKLOAD = 8
     EXIT = 16
     PANIC = 32
+    MARK = 64
 
 
 class News(ctypes.Structure):
@@ -154,7 +155,7 @@ class News(ctypes.Structure):
         ("kind", ctypes.c_uint32),
         ("reserved", ctypes.c_uint32),
         ("status", ctypes.c_int64),
-        ("workload", ctypes.c_uint64),
+        ("number", ctypes.c_uint64),
         ("start_ns", ctypes.c_uint64),
         ("end_ns", ctypes.c_uint64),
         ("name", ctypes.c_char * 512),
@@ -240,5 +241,6 @@ PROTOTYPES: tuple[tuple[str, tuple[Any, ...], Any], ...] = (
     ),
     ("flightrec_news_watch", (_text, _error_p), _status),
     ("flightrec_news_next", (ctypes.c_uint32, ctypes.POINTER(News), _handle_p), _status),
+    ("flightrec_news_mark", (_handle,), ctypes.c_int32),
     ("flightrec_news_close", (), None),
 )

@@ -84,6 +84,11 @@ class NewsThread:
     def _runs(self) -> bool:
         return self._thread is not None and self._thread.is_alive()
 
+    @property
+    def runs_beside(self) -> bool:
+        """Whether the thread runs, and is not the caller's."""
+        return self._runs() and threading.current_thread() is not self._thread
+
     @takes_no_signals
     def _run(self) -> None:
         news, wait = abi.News(), self._library.cdll.flightrec_news_next
@@ -98,7 +103,7 @@ class NewsThread:
 
     def join(self, timeout: float) -> None:
         """Wait for the thread's end, at most so many seconds; not if it was never begun."""
-        if self._thread is not None and threading.current_thread() is not self._thread:
+        if self._thread is not None and self.runs_beside:
             with contextlib.suppress(RuntimeError):  # it is just being started
                 self._thread.join(timeout)
 

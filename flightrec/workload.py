@@ -204,15 +204,15 @@ class Workloads:
             raise
 
     def _collect(self, news: abi.News) -> None:
-        handle = self._running.get(news.workload)
+        handle = self._running.get(news.number)
         if handle is None:  # its start was interrupted
-            self.discard(news.workload)
+            self.discard(news.number)
         else:
             handle._finish()
-            self._running.pop(news.workload, None)
+            self._running.pop(news.number, None)
 
     def _fail(self, news: abi.News, exc: BaseException) -> None:
-        if handle := self._running.pop(news.workload, None):
+        if handle := self._running.pop(news.number, None):
             handle._fail(exc)
 
     def discard(self, number: int) -> None:

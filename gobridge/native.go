@@ -170,7 +170,7 @@ const (
 type news struct {
 	kind       newsKind
 	status     int
-	workload   uint64
+	number     uint64
 	start, end int64
 	name       string
 }
@@ -180,7 +180,7 @@ func putNews(n news) bool {
 	to := C.flightrec_news{
 		kind:     C.uint32_t(n.kind),
 		status:   C.int64_t(n.status),
-		workload: C.uint64_t(n.workload),
+		number:   C.uint64_t(n.number),
 		start_ns: C.uint64_t(n.start),
 		end_ns:   C.uint64_t(n.end),
 	}

@@ -72,6 +72,11 @@ int32_t flightrec_news_next(uint32_t kinds, flightrec_news *news, uint64_t *drop
     return FLIGHTREC_OK;
 }
 
+int32_t flightrec_news_mark(uint64_t number) {
+    flightrec_news mark = {.kind = FLIGHTREC_NEWS_MARK, .number = number};
+    return flightrec_news_put(&mark);
+}
+
 void flightrec_news_close(void) {
     pthread_mutex_lock(&lock);
     closed = 1;

@@ -126,7 +126,7 @@ func startWorkload(number uint64, name string, args json.RawMessage, task uint64
 		return fmt.Errorf("workload number %d is 0 or in use", number)
 	}
 	run := func() {
-		defer putNews(news{kind: newsWorkload, workload: number})
+		defer putNews(news{kind: newsWorkload, number: number})
 		defer cancel()
 		if task != 0 {
 			defer trace.StartRegion(ctx, name).End() // so that its time counts as the task's

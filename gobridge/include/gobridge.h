@@ -312,12 +312,13 @@ int32_t flightrec_metrics_read(flightrec_text names, int32_t buckets, char *text
 #define FLIGHTREC_NEWS_WORKLOAD 8  /* a workload has finished */
 #define FLIGHTREC_NEWS_EXIT 16     /* a goroutine is about to call os.Exit */
 #define FLIGHTREC_NEWS_PANIC 32    /* a panic or fatal error is about to end the process */
+#define FLIGHTREC_NEWS_MARK 64     /* flightrec_news_mark was called */
 
 typedef struct {
     uint32_t kind; /* FLIGHTREC_NEWS_* */
     uint32_t reserved;
     int64_t status;    /* of an HTTP answer, -1: none, or unknown; of an exit */
-    uint64_t workload; /* its number */
+    uint64_t number;   /* of a workload, or a mark */
     uint64_t start_ns; /* of a task, an answer or a request, on the trace clock, in ns */
     uint64_t end_ns;
     char name[512]; /* of the task, method and route, or the reason; ends with a 0 byte; cut if necessary */
@@ -333,6 +334,10 @@ int32_t flightrec_news_watch(flightrec_text wishes, flightrec_error *error);
  * thread waits in C, and neither holds nor needs any of Go's Ps. *dropped: how many ever were.
  * FLIGHTREC_ENDED: there is none, and flightrec_news_close was called. */
 int32_t flightrec_news_next(uint32_t kinds, flightrec_news *news, uint64_t *dropped);
+
+/* Puts a mark in, with a number of the caller's: who takes it has been given all that was news before,
+ * if it takes that too. Returns 0 if nobody will be given it. Does not enter Go. */
+int32_t flightrec_news_mark(uint64_t number);
 
 /* For the end of the process: nothing becomes news any more, and no goroutine waits for the caller.
  * Never fails. Does not enter Go. */

@@ -23,7 +23,7 @@ static void expect(int right, const char *what) {
 static void *put(void *argument) {
     uint64_t part = (uint64_t)(uintptr_t)argument;
     for (uint64_t i = 0; i < EACH; i++) {
-        flightrec_news finished = {.kind = FLIGHTREC_NEWS_WORKLOAD, .workload = part * EACH + i};
+        flightrec_news finished = {.kind = FLIGHTREC_NEWS_WORKLOAD, .number = part * EACH + i};
         flightrec_news task = {.kind = FLIGHTREC_NEWS_TASK, .name = "task"};
         expect(flightrec_news_put(&finished), "a workload was dropped");
         flightrec_news_put(&task);
@@ -37,7 +37,7 @@ static void *take_workloads(void *argument) {
     (void)argument;
     while (flightrec_news_next(FLIGHTREC_NEWS_WORKLOAD, &news, &dropped) == FLIGHTREC_OK) {
         expect(news.kind == FLIGHTREC_NEWS_WORKLOAD, "another kind came");
-        int before = __atomic_fetch_add(&seen[news.workload], 1, __ATOMIC_SEQ_CST);
+        int before = __atomic_fetch_add(&seen[news.number], 1, __ATOMIC_SEQ_CST);
         expect(before == 0, "a workload came twice");
     }
     return NULL;
