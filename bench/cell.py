@@ -19,6 +19,7 @@ from bench.measure import Job, measure
 from bench.scaling import measure_goroutines
 from bench.snapshots import measure_snapshots, measure_under_load
 from flightrec import GoRuntime
+from flightrec.gobuild.bundled import LIBRARY_SUFFIX
 
 #: Long enough for Go's own generation, which ends after a second.
 _SECONDS = 1.5
@@ -67,7 +68,7 @@ def main() -> None:
     if kind == "build":
         build_library()
     else:
-        runtime = flightrec.load(next(FOLDER.glob("libbench.*")))
+        runtime = flightrec.load(FOLDER / f"libbench{LIBRARY_SUFFIX}")
         print(json.dumps(_KINDS[kind](runtime, *arguments)))
 
 
