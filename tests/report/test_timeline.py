@@ -98,7 +98,7 @@ def test_says_which_rule_fired_and_its_values(page: Browser, fired_trace: Path) 
 
 def test_first_screen_tells_what_was_slow(page: Browser) -> None:
     """It has the slow task and what its time went to, the longest pause and the longest delay."""
-    assert "'job' took 1" in page.text("#story .headline")
+    assert "'job' took " in page.text("#story .headline")
     assert "outside Go (Python or C) in region 'step'" in page.text("#story .why")
     titles = page.evaluate("[...document.querySelectorAll('.card-title')].map(t => t.innerText)")
     wanted = ["Slowest task", "Longest stop-the-world", "Longest wait for a P"]
@@ -200,7 +200,9 @@ def test_hover_says_state_reason_and_stack(
 
 def test_threads_outside_go_say_so(page: Browser, tables: dict[str, dict[str, list[Any]]]) -> None:
     """A Python thread that is not in Go is told to be outside Go, and in which region."""
-    (task,) = (row for row in each(tables, "tasks") if row["end_ns"] - row["begin_ns"] > 80_000_000)
+    (task,) = (
+        row for row in each(tables, "tasks") if row["end_ns"] - row["begin_ns"] > 500_000_000
+    )
     begin, end = task["begin_ns"] - begin_of(tables), task["end_ns"] - begin_of(tables)
     go(page, f"#t={begin}-{end}&g={task['goroutine']}")
     told = hover(page, x_of(page, (begin + end) / 2), lane(page, "slow-worker").middle)
@@ -213,7 +215,9 @@ def test_tasks_have_their_regions_and_logs(
     page: Browser, tables: dict[str, dict[str, list[Any]]]
 ) -> None:
     """A task's lane has its regions below it and its logs as marks; each says what it is."""
-    (task,) = (row for row in each(tables, "tasks") if row["end_ns"] - row["begin_ns"] > 80_000_000)
+    (task,) = (
+        row for row in each(tables, "tasks") if row["end_ns"] - row["begin_ns"] > 500_000_000
+    )
     (region,) = (row for row in each(tables, "regions") if row["task"] == task["task"])
     (log,) = (row for row in each(tables, "logs") if row["task"] == task["task"])
     begin, end = task["begin_ns"] - begin_of(tables), task["end_ns"] - begin_of(tables)
@@ -234,7 +238,7 @@ def test_tasks_have_their_regions_and_logs(
     # The log is a mark where it was made, which says its message.
     x = x_of(page, log["time_ns"] - begin_of(tables))
     assert any(r - b > 80 and g < 120 for r, g, b in pixels(page, x - 2, job.top + 2, 5, 5))
-    assert "stage: takes 0.12 s" in hover(page, x + 1, job.top + 11)
+    assert "stage: takes 0.6 s" in hover(page, x + 1, job.top + 11)
     box = page.evaluate("document.getElementById('lanes').getBoundingClientRect().toJSON()")
     page.call("page.mouse.click", box["left"] + middle, box["top"] + job.bottom - 8)
     stretch = [region[key] - begin_of(tables) for key in ("begin_ns", "end_ns")]
@@ -414,10 +418,13 @@ def test_collections_and_pauses_have_their_times(
     ):
         page.call("page.click", f"#tab-{tab}")
         rows = [row for row in cells(page) if tab == "gc" or "(GC" in row[0]]
-        assert rows
-        told = sorted(ns(row[column]) for row in rows)
-        lengths = sorted(row["end_ns"] - row["begin_ns"] for row in wanted)
-        assert told == pytest.approx(lengths, rel=0.005)
+        # The longest first; of many, only those in view are there.
+        told = [ns(row[column]) for row in rows]
+        lengths = sorted((row["end_ns"] - row["begin_ns"] for row in wanted), reverse=True)
+        assert told
+        if tab == "gc":
+            assert page.text("#tab-panel .grid-bar [role=status]") == str(len(lengths))
+        assert told == pytest.approx(lengths[: len(told)], rel=0.005)
     assert not [row for row in cells(page) if re.search(r"\((start|stop) trace\)", row[0])]
 
 
@@ -476,8 +483,8 @@ def test_tables_filter_by_words(page: Browser) -> None:
     """Words in a table's filter leave the rows that have them all."""
     page.call("page.click", "#tab-logs")
     assert len(cells(page)) == 9
-    page.call("page.fill", "#tab-panel input[type=search]", "STAGE 0.12")
-    assert [row[2] for row in cells(page)] == ["takes 0.12 s"]
+    page.call("page.fill", "#tab-panel input[type=search]", "STAGE 0.6")
+    assert [row[2] for row in cells(page)] == ["takes 0.6 s"]
     page.call("page.fill", "#tab-panel input[type=search]", "nothing has this")
     assert cells(page) == [["Nothing matches."]]
     page.call("page.fill", "#tab-panel input[type=search]", "")
