@@ -98,6 +98,7 @@ export class Trace {
   readonly sampled: Int32Array;
   readonly samplesOf: Buckets;
   private readonly sums = new Map<number, Sums>();
+  private readonly bridges = new Map<number, boolean>();
   private readonly frameOffsets: Uint32Array;
   private readonly frameIds: Int32Array;
   private readonly stackIndex = new Map<number, number>();
@@ -286,12 +287,22 @@ export class Trace {
     return !["runtime", "recorder"].includes(this.groups[this.groupOf[g]!]!.kind);
   }
 
-  /** Whether the program waits there, as `flightrec info` has it: not a thread that serves the recorder. */
+  /** Whether the program waits there: not a thread that serves the recorder, nor the bridge where the program calls it. */
   isProgramWait(row: number): boolean {
     const g = this.owner[row]!;
-    if (!this.isProgram(g) || this.state[row] === OUTSIDE) return false;
+    if (!this.isProgram(g) || this.state[row] === OUTSIDE || this.isBridges(this.stack[row]!)) return false;
     if (this.groups[this.groupOf[g]!]!.kind === "thread") return this.hasProgramFrame(this.stack[row]!);
     return this.state[row] !== SYSCALL || this.frames(this.stack[row]!).length > 0;
+  }
+
+  /** Whether the innermost frame that is not the standard library's is the bridge's. */
+  private isBridges(stack: number): boolean {
+    let known = this.bridges.get(stack);
+    if (known === undefined) {
+      const frame = [...this.frames(stack)].map((id) => this.frame(id)).find(({ function: called, program }) => program || called.startsWith("flightrec/gobridge"));
+      this.bridges.set(stack, (known = frame !== undefined && !frame.program));
+    }
+    return known;
   }
 
   private hasProgramFrame(stack: number): boolean {
