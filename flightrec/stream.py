@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -106,6 +108,24 @@ class _StreamRecording(Recording):
         except BaseException as exc:
             self._failure = self._failure or exc
 
+    def flush(self, timeout: float | None = None) -> None:
+        with self._naming_the_cause(timeout):
+            super().flush(timeout)
+
+    def stop(self, timeout: float | None = None) -> None:
+        with self._naming_the_cause(timeout):
+            super().stop(timeout)
+
+    @contextlib.contextmanager
+    def _naming_the_cause(self, timeout: float | None) -> Iterator[None]:
+        """Where the file is slow, do not say that the Go runtime is."""
+        try:
+            yield
+        except TimeoutError:
+            if self.writer.writing:
+                raise self.took_too_long(timeout) from None
+            raise
+
     def abandon(self) -> None:
         """Undo an :meth:`open` that has failed, wherever it did."""
         self.abandoned = True
@@ -169,12 +189,7 @@ class TraceStream:
         :raises Exception: the stream has ended for this error; see :attr:`failure`.
         """
         self._check()
-        try:
-            self._recording.flush(timeout)
-        except TimeoutError:
-            if self._recording.writer.writing:
-                raise self._recording.took_too_long(timeout) from None
-            raise
+        self._recording.flush(timeout)
 
     def stop(self, *, timeout: float | None = None) -> None:
         """End the stream with what has happened until now, and return when all of it is written.
