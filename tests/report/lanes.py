@@ -67,10 +67,12 @@ def lane(browser: Browser, words: str) -> Lane:
 
 def x_of(browser: Browser, time: float) -> int:
     """Where a time is on the canvas, from the view that the address says."""
-    begin, end, width = browser.evaluate(
-        "new Promise(done => setTimeout(() => done([...location.hash.match(/t=(\\d+)-(\\d+)/)"
-        ".slice(1).map(Number), document.getElementById('lanes').clientWidth]), 300))"
+    found, width = browser.evaluate(
+        "new Promise(done => setTimeout(() => done([location.hash.match(/t=(\\d+)-(\\d+)/),"
+        " document.getElementById('lanes').clientWidth]), 300))"
     )
+    assert found, "the whole trace is in view"
+    _, begin, end = found
     share = (time - float(begin)) / (float(end) - float(begin))
     return round(LABELS + share * (float(width) - LABELS))
 
