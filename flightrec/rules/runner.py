@@ -70,7 +70,8 @@ class Runner:
             wanted = self.rule.arm_after
             wanted = self._recorder.min_age if wanted is None else wanted
             age = stats.age_ns / 1e9
-            full = stats.total_generations > stats.generations
+            # One that has ended just now may be counted, and not be in the window yet.
+            full = stats.generations > 0 and stats.total_generations > stats.generations + 1
             self._armed = age >= wanted or full
             self._window = f"the window reaches back {age:.1f} s, and {wanted:g} s are wanted"
 
