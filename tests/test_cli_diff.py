@@ -108,16 +108,6 @@ def test_two_stretches(recorded: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert idle["after_ns_per_second"] == pytest.approx(5_000_000_000, rel=0.05)
 
 
-def test_threads_of_two_stretches(recorded: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """A Python thread has its name in a stretch, though it stands at the generation's end."""
-    spans = ["--a", "0ms..40ms", "--b", "40ms..60ms"]
-    assert main(["diff", "--json", str(recorded), *spans]) == 0
-    changes = json.loads(capsys.readouterr().out)["changes"]
-    found = {change["what"]: change for change in changes if change["kind"] == "time"}
-    thread = found["in syscalls: Python thread MainThread"]
-    assert thread["before"]["count"] == thread["after"]["count"] == 1
-
-
 def test_threads_of_two_processes(recorded: Path) -> None:
     """A Python thread is the same one in a trace of another process, where its number differs."""
     one = trace.summarize(recorded)
