@@ -34,10 +34,7 @@ class ProgressFile:
             raise OSError(errno.EBADF, "standard input is closed", "-")
         else:
             self._file = sys.stdin.buffer
-        self._size = 0
-        if self._file.seekable():
-            self._size = self._file.seek(0, os.SEEK_END)
-            self._file.seek(0)
+        self._size = os.fstat(self._file.fileno()).st_size
         self._live = sys.stderr is not None and sys.stderr.isatty()
         self._next = time.monotonic() + _PATIENCE
         self._shown = False
