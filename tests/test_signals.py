@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers import Child
+from tests.helpers_go import Judge
 
 pytestmark = [
     pytest.mark.matrix,
@@ -95,6 +96,38 @@ def test_signals_blocked_while_recording(child: Child, tmp_path: Path) -> None:
     print("all")
     """
     assert child.run(code, tmp_path / "r").stdout == "all\n"
+
+
+def test_signals_while_a_generation_ends(child: Child, tmp_path: Path, judge: Judge) -> None:
+    """A trace is valid that is cut while Go handles a signal on the main thread."""
+    code = """
+    signal.signal(signal.SIGUSR1, lambda *_: None)  # until Go handles it
+    runtime = flightrec.load()
+    handle = runtime.start("listen")
+    stop = threading.Event()
+    main = threading.get_ident()
+
+    def send():
+        while not stop.is_set():
+            signal.pthread_kill(main, signal.SIGUSR1)
+
+    def cut():
+        with flightrec.FlightRecorder(runtime) as recorder:
+            for _ in range(300):
+                recorder.snapshot()
+            recorder.write_to(sys.argv[1])
+        stop.set()
+
+    threads = [threading.Thread(target=target) for target in (send, cut)]
+    for thread in threads:
+        thread.start()
+    stop.wait()
+    for thread in threads:
+        thread.join()
+    handle.cancel()
+    """
+    child.run(code, tmp_path / "s.trace")
+    judge.check(tmp_path / "s.trace")
 
 
 def test_callbacks_of_rules_block_nothing(child: Child, tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from flightrec.gobuild.overlays.program_args import PROGRAM_ARGS
 from flightrec.gobuild.overlays.program_trace import PROGRAM_TRACE
 from flightrec.gobuild.overlays.reader_slice import READER_SLICE
 from flightrec.gobuild.overlays.signal_masks import SIGNAL_MASKS
+from flightrec.gobuild.overlays.signal_status import SIGNAL_STATUS
 from flightrec.gobuild.overlays.stack_bounds import STACK_BOUNDS
 from flightrec.gobuild.overlays.task_hooks import TASK_HOOKS
 
@@ -35,6 +36,7 @@ DEFAULT_OVERLAYS: tuple[Overlay, ...] = (
     MODULE_VERSION,
     STACK_BOUNDS,
     SIGNAL_MASKS,
+    SIGNAL_STATUS,
     TASK_HOOKS,
     OWN_SIGNALS,
     PROGRAM_ARGS,

@@ -22,6 +22,13 @@ func init() {
 		return syscall.Exec("/nonexistent", []string{"x"}, nil) != nil, nil
 	})
 	gobridge.Register("notify", notify)
+	gobridge.Register("listen", func(ctx context.Context, _ json.RawMessage) (any, error) {
+		came := make(chan os.Signal, 1)
+		signal.Notify(came, syscall.SIGUSR1)
+		defer signal.Stop(came)
+		<-ctx.Done()
+		return nil, nil
+	})
 	gobridge.Register("ignore", func(context.Context, json.RawMessage) (any, error) {
 		signal.Ignore(syscall.SIGTERM)
 		return nil, syscall.Kill(os.Getpid(), syscall.SIGTERM)
