@@ -136,6 +136,7 @@ def test_others_read_standard_input(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """So do the others that read a trace once."""
+    monkeypatch.setenv("COLUMNS", "400")  # no line ends within the path
     more = {
         "diff": [str(snapshot)],
         "events": ["-n1"],
