@@ -147,7 +147,8 @@ class Recording:
         try:
             return self._storage.keep([shown[i].contents for i in range(count)], oldest, elsewhere)
         except BaseException as exc:
-            self._failure = exc
+            if self._failure is None:
+                self._failure = exc
             return _REFUSAL
 
     # ---- other threads

@@ -202,6 +202,8 @@ int32_t flightrec_window_deliver_locked(flightrec_window *window, flightrec_cons
             flightrec_window_leave_locked(window);
             flightrec_fail(&why, FLIGHTREC_REFUSED, "the consumer refused a delivery");
             end_locked(window, FLIGHTREC_REFUSED, &why);
+            pthread_cond_broadcast(&stream->changed);
+            break; /* also where it had ended in the meantime, which leaves its status */
         }
         for (size_t i = 0; i < window->count; i++) { /* nothing, if it has been evicted already */
             if (window->generations[i]->number == (uint64_t)answer) {

@@ -216,6 +216,31 @@ def test_error_reaches_its_caller_only(
         broken.stop()
 
 
+def test_error_while_it_is_stopped(
+    tracer: flightrec.Tracer, recorder: flightrec.FlightRecorder
+) -> None:
+    """A write that fails after the stop has begun is the last, and the stop raises its error."""
+    writes = 0
+
+    class Gone(Gate):
+        def write(self, data: memoryview) -> int:
+            nonlocal writes
+            writes += 1
+            super().write(data)
+            raise BrokenPipeError("the reader has gone")
+
+    gone = Gone()
+    stream = tracer.start(gone)
+    recorder.snapshot()  # ends a generation
+    assert gone.reached.wait(DEADLINE)
+    with pytest.raises(TimeoutError, match="the file did not take all of the trace"):
+        stream.stop(timeout=0.01)
+    gone.open.set()
+    with pytest.raises(BrokenPipeError, match="the reader has gone"):
+        stream.stop()
+    assert writes == 1
+
+
 def test_blocked_consumer(
     runtime: flightrec.GoRuntime,
     tracer: flightrec.Tracer,

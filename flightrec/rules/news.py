@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
@@ -104,8 +105,11 @@ class _Desk:
         with self._lock:
             news.closed = True
             self._readers = tuple(each for each in self._readers if each is not news)
-        if self._delivering.acquire(timeout=timeout):
-            self._delivering.release()
+        try:
+            self._delivering.acquire(timeout=timeout)
+        finally:  # an interrupt may come in between
+            with contextlib.suppress(RuntimeError):  # it was not acquired
+                self._delivering.release()
 
     def drain(self, timeout: float) -> None:
         number, handled = next(_numbers), threading.Event()
