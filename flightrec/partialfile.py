@@ -62,7 +62,7 @@ class PartialFile:
         if self._file.closed:
             return
         with contextlib.suppress(OSError), self._file:
-            if not keep:
+            if not keep and self._file._process in (None, os.getpid()):
                 self._file.truncate(0)
 
     def __del__(self) -> None:

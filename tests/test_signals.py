@@ -112,11 +112,16 @@ def test_signals_while_a_generation_ends(child: Child, tmp_path: Path, judge: Ju
             signal.pthread_kill(main, signal.SIGUSR1)
 
     def cut():
-        with flightrec.FlightRecorder(runtime) as recorder:
-            for _ in range(300):
-                recorder.snapshot()
-            recorder.write_to(sys.argv[1])
-        stop.set()
+        end = time.monotonic() + 5
+        try:
+            with flightrec.FlightRecorder(runtime) as recorder:
+                for _ in range(300):
+                    recorder.snapshot()
+                    if time.monotonic() > end:
+                        break
+                recorder.write_to(sys.argv[1])
+        finally:
+            stop.set()
 
     threads = [threading.Thread(target=target) for target in (send, cut)]
     for thread in threads:

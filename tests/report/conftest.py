@@ -88,7 +88,7 @@ def fired_trace(
         until(lambda: recorder.rules()[0].values, "the goroutines are counted")
         # Long enough for a collection, on a busy machine as well.
         churn = runtime.start("gc_churn", duration=0.4)
-        run("slow-worker", 0.6)
+        run("slow-worker", 0.6125)
         churn.wait()
         assert done.wait(DEADLINE)
         engine = attach.existing_engine(recorder)
