@@ -106,10 +106,14 @@ _STOP_GO = """
         libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
         libc.signal(signal.SIGURG, ctypes.cast(libc.pause, ctypes.c_void_p))
         python = {thread.native_id for thread in threading.enumerate()}
-        for _ in range(3):  # what was just being started
-            for thread in map(int, os.listdir("/proc/self/task")):
-                if thread not in python:
-                    libc.syscall(234, os.getpid(), thread, signal.SIGURG)  # tgkill on x86-64
+        seen = set(python)
+        quiet = 0
+        while quiet < 3:  # until no more are being started
+            threads = set(map(int, os.listdir("/proc/self/task")))
+            for thread in threads - python:
+                libc.syscall(234, os.getpid(), thread, signal.SIGURG)  # tgkill on x86-64
+            quiet = quiet + 1 if threads <= seen else 0
+            seen |= threads
             time.sleep(0.1)
 """
 

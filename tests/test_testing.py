@@ -99,6 +99,19 @@ def test_not_logged_shows_what_was(window: Window) -> None:
     assert error.value.events == ()
 
 
+def test_names_of_threads_are_not_what_was_logged(runtime: flightrec.GoRuntime) -> None:
+    """The recorder's own logs, one for each thread and generation, do not stand in the way."""
+    with flightrec.FlightRecorder(runtime) as recorder:
+        for _ in range(8):
+            recorder.snapshot()
+        runtime.log("stage", "the only one")
+        window = Window(recorder.snapshot())
+    with pytest.raises(WindowAssertionError) as error:
+        window.assert_logged("nonsense")
+    assert "the only one" in failure(error)
+    assert "MainThread" not in failure(error)
+
+
 def test_logged_too_often(window: Window) -> None:
     """A message that comes oftener than it should fails with its events."""
     with pytest.raises(WindowAssertionError) as error:

@@ -20,6 +20,7 @@ from flightrec.testing.wording import (
     seconds_text,
     stack_text,
 )
+from flightrec.threadnames import THREAD_CATEGORY
 from flightrec.trace import (
     Event,
     EventBase,
@@ -139,8 +140,7 @@ class Window:
         if found:
             text += f", but {len(found)} times:\n{self._bullets(found)}"
         else:
-            others = self.logs(since=since, until=until)
-            text += f"; what was:\n{self._bullets(others)}" if others else "; nothing was"
+            text += self._what_was(self.logs(since=since, until=until))
         raise WindowAssertionError(text, found)
 
     def assert_not_logged(
@@ -521,13 +521,17 @@ class Window:
         for event in self._events:
             if isinstance(event, Log) and event.time >= after and _fits(event.message, moment):
                 return event.time
-        logs = self.logs()
-        told = f"; what was:\n{self._bullets(logs)}" if logs else "; nothing was"
+        told = self._what_was(self.logs())
         where = "" if after == self.begin_ns else f" after {self._at(after - 1)[3:]}"
         raise WindowAssertionError(f"{_quoted(moment)} was not logged{where}{told}")
 
     def _at(self, time: int | None) -> str:
         return "before the window" if time is None else at_text(time, self.begin_ns)
+
+    def _what_was(self, logs: Iterable[Log]) -> str:
+        """What was logged, but for the names of threads: the recorder logs them."""
+        others = [log for log in logs if log.category != THREAD_CATEGORY]
+        return f"; what was:\n{self._bullets(others)}" if others else "; nothing was"
 
     def _bullets(self, events: Iterable[Event]) -> str:
         return bullets([event_text(event, self.begin_ns) for event in events], "events")
