@@ -99,18 +99,32 @@ def test_an_emergency_snapshot_needs_nothing_of_go(
     assert judge.messages(tmp_path / "x.trace", "before") == ["it hangs"]
 
 
-#: Stops all of Go's threads: each gets a signal whose handler, pause(), does not return.
+#: Stops all of Go's threads: each gets a signal whose handler, pause(), does not return. None of
+#: them may be in the bridge's C then, where it might have a lock of its, or of a condition's.
 _STOP_GO = """
-        import ctypes, signal
+        import contextlib, ctypes, signal
         libc = ctypes.CDLL(None)
         libc.signal.argtypes = [ctypes.c_int, ctypes.c_void_p]
-        libc.signal(signal.SIGURG, ctypes.cast(libc.pause, ctypes.c_void_p))
         python = {thread.native_id for thread in threading.enumerate()}
-        seen = set(python)
+
+        def go_threads():
+            return set(map(int, os.listdir("/proc/self/task"))) - python
+
+        def sleeps(thread):
+            with contextlib.suppress(OSError), open(f"/proc/self/task/{thread}/stat") as file:
+                return file.read().rpartition(")")[2].split()[0] == "S"
+            return True  # it has ended
+
+        quiet = 0
+        while quiet < 20:
+            time.sleep(0.01)
+            quiet = quiet + 1 if all(map(sleeps, go_threads())) else 0
+        libc.signal(signal.SIGURG, ctypes.cast(libc.pause, ctypes.c_void_p))
+        seen = set()
         quiet = 0
         while quiet < 3:  # until no more are being started
-            threads = set(map(int, os.listdir("/proc/self/task")))
-            for thread in threads - python:
+            threads = go_threads()
+            for thread in threads:
                 libc.syscall(234, os.getpid(), thread, signal.SIGURG)  # tgkill on x86-64
             quiet = quiet + 1 if threads <= seen else 0
             seen |= threads
